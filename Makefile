@@ -1,0 +1,73 @@
+# Cave's front door. `make help` lists what it can do.
+
+BUILD  ?= build
+PYTHON := $(or $(shell for p in python3 /usr/bin/python3; do \
+	$$p -c 'import pytest, rich, tomllib' 2>/dev/null && echo $$p && break; done),python3)
+export PYTHONPATH := $(CURDIR)/grading:$(CURDIR)/tools
+export PYTHONDONTWRITEBYTECODE := 1
+
+# The first compiler that makes 32-bit freestanding code. None needs its libgcc or a libc.
+CROSS_CC := $(shell for c in 'gcc -m32' i686-linux-gnu-gcc i686-elf-gcc 'clang -m32 --target=i686-elf'; do \
+	echo 'int f(void) { return 0; }' | $$c -ffreestanding -c -x c -o /dev/null - 2>/dev/null && echo "$$c" && break; done)
+CROSS_LD := $(shell for l in ld i686-linux-gnu-ld i686-elf-ld ld.lld; do \
+	$$l -m elf_i386 -V 2>/dev/null | grep -q -e elf_i386 -e LLD && echo $$l && break; done)
+HOST_CC ?= cc
+
+WARN  := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+MAP   := -ffile-prefix-map=$(CURDIR)/=
+COMMON := -std=gnu11 -O2 -g $(WARN) $(MAP) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mgeneral-regs-only -MMD -MP
+KERNEL_CFLAGS := $(COMMON) -fno-omit-frame-pointer -freg-struct-return -Ikernel
+GUEST_CFLAGS  := $(COMMON) -Iguest-tiny/lib -Ikernel
+
+.PHONY: all
+all: $(BUILD)/cave.elf guests
+
+# --- the monitor ------------------------------------------------------------------------------------------------------
+
+PURE_DIRS  := base mmu cpu dev
+KERNEL_SRC := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.[cS],base mmu cpu dev hw engine vmm))))
+KERNEL_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(KERNEL_SRC)))
+
+# Linked to run at WINDOW and loaded at 1 MiB; -pie keeps the relocations, so that the window can move at boot.
+$(BUILD)/cave.elf: kernel/cave.ld $(KERNEL_OBJ)
+	$(CROSS_LD) -m elf_i386 -T $< -pie --no-dynamic-linker -z notext -z norelro -z noexecstack --no-warn-rwx-segments \
+		--build-id=none -o $@ $(KERNEL_OBJ)
+
+$(BUILD)/kernel/%.o: kernel/%.c
+	@mkdir -p $(@D)
+	$(CROSS_CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/kernel/%.o: kernel/%.S
+	@mkdir -p $(@D)
+	$(CROSS_CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+# --- guests -----------------------------------------------------------------------------------------------------------
+
+include guest-tiny/guest.mk
+
+# --- host tests of the pure folders -----------------------------------------------------------------------------------
+
+HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all -Ikernel -MMD -MP
+HOST_SRC    := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.c,$(PURE_DIRS)))))
+HOST_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRC) kernel/test/support.c)
+UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(sort $(wildcard kernel/test/test_*.c)))
+HOST_LIBS   := -lcmocka -lZydis -lunicorn
+
+$(BUILD)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
+
+$(BUILD)/unit/%: kernel/test/%.c $(HOST_OBJ)
+	@mkdir -p $(@D)
+	$(HOST_CC) $(HOST_CFLAGS) -o $@ $< $(HOST_OBJ) $(HOST_LIBS)
+
+.PHONY: unit
+unit: $(UNIT_TESTS)
+	@for t in $(UNIT_TESTS); do $$t 2>&1 || exit 1; done
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

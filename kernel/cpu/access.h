@@ -1,0 +1,31 @@
+/*
+ * How an emulated instruction reaches memory and devices. All of these return STEP_DONE, or make the instruction stop:
+ * STEP_FAULT with the exception pending in the vcpu, STEP_EXIT with a question to the vmm.
+ */
+#pragma once
+
+#include "cpu/emulate.h"
+
+/* By segment and offset, with the segment's checks (SDM 3A 5.3, 5.5). `size`: 1, 2 or 4 bytes. Values are zero-extended. */
+enum step access_read(struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 *value);
+enum step access_write(struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 value);
+/* Checks, with all faults, that a later write of the same bytes cannot fail (for instructions that write twice). */
+enum step access_probe_write(struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size);
+
+/* By linear address, at privilege `cpl` (0 for the processor's own accesses to descriptor tables and TSS). RAM only. */
+enum step access_linear(struct vcpu *, gva_t, void *buffer, unsigned bytes, enum access, unsigned cpl);
+
+/* A device's register. */
+enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);
+enum step access_port_out(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 value);
+
+/* The offset that a memory operand names (base + index * scale + disp, cut to the address size). */
+u32 access_offset(const struct vcpu *, const struct insn *);
+
+/* Registers as an operand of `size` bytes: 1 names AL CL DL BL AH CH DH BH. */
+u32 access_get_reg(const struct vcpu *, unsigned reg, unsigned size);
+void access_set_reg(struct vcpu *, unsigned reg, unsigned size, u32 value);
+
+/* The stack at SS:ESP. push and pop do not move ESP: `*esp` is the caller's running value, to be committed at the end. */
+enum step access_push(struct vcpu *, struct emulation *, u32 *esp, unsigned size, u32 value);
+enum step access_pop(struct vcpu *, struct emulation *, u32 *esp, unsigned size, u32 *value);

@@ -1,0 +1,29 @@
+/* Why an engine gave a virtual CPU back: the one record that travels from engine/ to vmm/. */
+#pragma once
+
+#include "base/types.h"
+
+enum exit_kind {
+	EXIT_NONE,
+	EXIT_PORT,        /* IN or OUT: answer in `value`, run again */
+	EXIT_MMIO,        /* an access to what is not RAM: answer in `value`, run again */
+	EXIT_HALT,        /* HLT */
+	EXIT_HYPERCALL,   /* reserved for guests that know */
+	EXIT_INTERRUPT,   /* the real machine interrupted */
+	EXIT_DEADLINE,    /* the time that the vmm asked for has come */
+	EXIT_SHUTDOWN,    /* triple fault */
+	EXIT_RESET,       /* the guest reset its machine */
+	EXIT_UNSUPPORTED, /* the engine cannot go on: `reason` says what and why */
+	EXIT_DEBUG,
+	EXIT_KIND_COUNT,
+};
+
+struct exit {
+	enum exit_kind kind;
+	bool write;
+	u8 size;            /* bytes: 1, 2 or 4 */
+	u16 port;           /* EXIT_PORT */
+	gpa_t address;      /* EXIT_MMIO */
+	u32 value;          /* what is written; or, filled in by the vmm, what was read */
+	const char *reason; /* EXIT_UNSUPPORTED, EXIT_SHUTDOWN: one clear sentence */
+};

@@ -1,0 +1,47 @@
+/*
+ * Guest-physical memory: the one door to it. A machine's RAM is one run of host-physical frames; the monitor has no direct
+ * map of it and sees a frame through `map`, for as long as one copy takes. Every address is checked against the size here
+ * and nowhere else.
+ */
+#pragma once
+
+#include "base/types.h"
+
+/* The hole that every PC has below 1 MiB (video memory and ROM): not RAM in our guests either. */
+#define GMEM_HOLE_START 0x000a0000u
+#define GMEM_HOLE_END   0x00100000u
+
+/* Who wants to hear of writes to a frame. Watched frames are never writable in the shadow tables. */
+enum watch { WATCH_DESCRIPTORS = 1 << 0, WATCH_CODE = 1 << 1 };
+
+struct gmem {
+	u32 size;   /* bytes, from guest-physical 0; a multiple of PAGE_SIZE */
+	hpa_t base; /* where guest-physical 0 lies */
+
+	/* A pointer to the frame, valid until the next call. hw/ gives a mapping slot, a host test an array. */
+	void *(*map)(struct gmem *, u32 gfn);
+
+	u8 *watch; /* a set of enum watch for each frame; may be NULL: nobody watches */
+	/* Called after a write through this door to a watched frame. */
+	void (*written)(struct gmem *, u32 gfn, unsigned watchers);
+	void *owner; /* for `map` and `written` */
+};
+
+/* Whether all of [address, address + bytes) is RAM. */
+bool gmem_is_ram(const struct gmem *, gpa_t address, u32 bytes);
+
+/* Where a byte of RAM lies in the real machine. The address must be RAM. */
+hpa_t gmem_hpa(const struct gmem *, gpa_t address);
+
+/* Copy bytes; may cross frames. False, and nothing copied, if any byte is not RAM. */
+bool gmem_read(struct gmem *, gpa_t address, void *buffer, u32 bytes);
+bool gmem_write(struct gmem *, gpa_t address, const void *buffer, u32 bytes);
+
+/* An aligned word, the fast way for page tables. What is not RAM reads as all ones; a write there is dropped. */
+u32 gmem_read32(struct gmem *, gpa_t address);
+void gmem_write32(struct gmem *, gpa_t address, u32 value);
+
+/* Adds or removes a watcher of one frame; true if the set changed from or to empty (shadow entries must then be dropped). */
+bool gmem_watch(struct gmem *, u32 gfn, unsigned watchers);
+bool gmem_unwatch(struct gmem *, u32 gfn, unsigned watchers);
+unsigned gmem_watchers(const struct gmem *, u32 gfn);

@@ -1,0 +1,70 @@
+/*
+ * Shadow page tables: what the real MMU walks while a guest runs. They map gva straight to hpa, and hold at any moment a
+ * subset of what the guest's own tables say, as a TLB does: filled on a hidden fault, dropped on CR3 loads and INVLPG
+ * (SDM 3A 4.10). One root for each virtual privilege: the kernel root maps what supervisor code may use, the user root only
+ * user pages. All entries are user entries, since both the guest's kernel and its programs run in ring 3; only the
+ * monitor's window, the same in every root, is supervisor.
+ */
+#pragma once
+
+#include "base/types.h"
+#include "mmu/gmem.h"
+#include "mmu/walk.h"
+
+enum shadow_root { ROOT_KERNEL, ROOT_USER, ROOT_COUNT };
+
+/* How many translations the shadow holds at most: the size of the virtual TLB. */
+#define SHADOW_ENTRIES 4096u
+
+struct shadow_counts {
+	u32 fills, true_faults, flushes, invlpgs, evictions;
+};
+
+struct shadow {
+	struct gmem *mem;
+
+	/* The pool: `pages` page tables at `table`, whose host-physical addresses run on from `table_hpa`. The first two are the roots. */
+	u32 (*table)[1024];
+	hpa_t table_hpa;
+	u32 pages, used;
+
+	/* The monitor's window: directory entries [first, first + count), copied from `window` into every root. */
+	unsigned window_first, window_count;
+	const u32 *window;
+
+	u32 *filled[SHADOW_ENTRIES]; /* each live entry, so that a flush touches only these */
+	u32 fill_count;
+	struct shadow_counts counts;
+};
+
+enum shadow_result {
+	SHADOW_FILLED,  /* a hidden fault: the mapping is there now, run the instruction again */
+	SHADOW_FAULT,   /* a true fault: the guest's own, with walk.error */
+	SHADOW_DEVICE,  /* the guest's tables lead to no RAM: emulate the access */
+	SHADOW_WATCHED, /* a write to a watched frame: emulate it, or unwatch the frame */
+	SHADOW_WINDOW,  /* the address is in the monitor's window: emulate the access */
+};
+
+/* `pages` tables (at least 4) at `table`, page-aligned, host-physical address `table_hpa`; all are cleared here. */
+void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u32 pages);
+
+/* Copies the monitor's directory entries into both roots. They are supervisor entries and never change afterwards. */
+void shadow_set_window(struct shadow *, unsigned first, unsigned count, const u32 *entries);
+
+hpa_t shadow_root(const struct shadow *, enum shadow_root);
+
+/*
+ * Settles a page fault at `address`, for an access by virtual privilege level `cpl`. Sets accessed and dirty bits in the
+ * guest's tables as the processor would. A page is mapped writable only once its dirty bit is set. `walk` gets the guest's
+ * translation, or its error code.
+ */
+enum shadow_result shadow_fault(
+	struct shadow *, const struct paging *, gva_t address, enum access, unsigned cpl, struct walk *walk);
+
+/* Drops every translation. */
+void shadow_flush(struct shadow *);
+/* Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest mapped it by one). */
+void shadow_invlpg(struct shadow *, gva_t address);
+
+/* Names the first rule that the tables break, or NULL: every entry user, within RAM, no wider than a walk now allows. */
+const char *shadow_audit(struct shadow *, const struct paging *);

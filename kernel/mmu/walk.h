@@ -1,0 +1,34 @@
+/* The walk that the guest believes its own MMU does. Source: SDM 3A 4.3 (32-bit paging), 4.6 (access rights), 4.8 (A and D). */
+#pragma once
+
+#include "base/types.h"
+#include "mmu/gmem.h"
+
+/* How a virtual CPU translates, taken from its control registers. */
+struct paging {
+	bool on;  /* CR0.PG; off: linear addresses are physical */
+	bool wp;  /* CR0.WP */
+	bool pse; /* CR4.PSE */
+	bool pge; /* CR4.PGE */
+	u32 cr3;
+};
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
+
+struct walk {
+	bool ok;
+	gpa_t gpa;     /* if ok: where the byte lies; it need not be RAM */
+	u32 error;     /* if not: the page fault's error code (x86/vector.h) */
+	bool user;     /* both levels allow user mode */
+	bool writable; /* both levels allow writing */
+	bool dirty;    /* the entry that maps the page has its dirty bit set (after this walk) */
+	bool global;   /* and its global bit, with CR4.PGE */
+	bool large;    /* 4 MiB page */
+};
+
+/*
+ * Translates one linear address for an access at privilege level `cpl` (3 is user, 0 to 2 supervisor). With `set_ad` the
+ * accessed and dirty bits are set in the guest's tables as the processor would, and only if the access is allowed;
+ * without it nothing is written.
+ */
+struct walk mmu_walk(struct gmem *, const struct paging *, gva_t, enum access, unsigned cpl, bool set_ad);
