@@ -10,10 +10,10 @@
 NORETURN PRINTF_LIKE(1, 2) void panic(const char *format, ...);
 
 /* What must hold if the monitor is right, whatever a guest does. Never put a condition here that a guest can make false. */
-#define check(condition)                                                                                               \
-	do {                                                                                                           \
-		if (__builtin_expect(!(condition), 0))                                                                 \
-			panic("%s:%d: broken rule: %s", __FILE__, __LINE__, #condition);                               \
+#define check(condition)                                                                 \
+	do {                                                                             \
+		if (__builtin_expect(!(condition), 0))                                   \
+			panic("%s:%d: broken rule: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 
 /*

@@ -51,12 +51,12 @@ static inline hpa_t hpa(u64 v)
 	return (hpa_t){v};
 }
 
-#define PAGE_SHIFT     12
-#define PAGE_SIZE      4096u
-#define PAGE_MASK      (PAGE_SIZE - 1)
-#define KIB            1024u
-#define MIB            (1024u * 1024u)
-#define NS_PER_SECOND  1000000000u
+#define PAGE_SHIFT    12
+#define PAGE_SIZE     4096u
+#define PAGE_MASK     (PAGE_SIZE - 1)
+#define KIB           1024u
+#define MIB           (1024u * 1024u)
+#define NS_PER_SECOND 1000000000u
 
 #define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)      ((a) < (b) ? (a) : (b))
