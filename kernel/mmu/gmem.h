@@ -1,7 +1,13 @@
 /*
- * Guest-physical memory: the one door to it. A machine's RAM is one run of host-physical frames; the monitor has no direct
- * map of it and sees a frame through `map`, for as long as one copy takes. Every address is checked against the size here
- * and nowhere else.
+ * Guest-physical memory: the one door to it. A machine's RAM is one run of host-physical frames;
+ * the monitor has no direct map of it and sees a frame through `map`, for as long as one copy
+ * takes. Every address is checked against the size here and nowhere else.
+ *
+ *    gpa 0            A0000      100000                    size              4 GiB
+ *    +----------------+----------+-------------------------+-----------------+
+ *    |      RAM       |   hole   |           RAM           |  nothing there  |
+ *    +----------------+----------+-------------------------+-----------------+
+ *    hpa base         (its frames are allotted, not used)
  */
 #pragma once
 
@@ -11,23 +17,25 @@
 #define GMEM_HOLE_START 0x000a0000u
 #define GMEM_HOLE_END   0x00100000u
 
-/* Who wants to hear of writes to a frame. Watched frames are never writable in the shadow tables. */
+/* Who wants to hear of writes to a frame. Watched frames are never writable in the shadow tables.
+ */
 enum watch { WATCH_DESCRIPTORS = 1 << 0, WATCH_CODE = 1 << 1 };
 
 struct gmem {
 	u32 size;   /* bytes, from guest-physical 0; a multiple of PAGE_SIZE */
 	hpa_t base; /* where guest-physical 0 lies */
 
-	/* A pointer to the frame, valid until the next call. hw/ gives a mapping slot, a host test an array. */
+	/* A pointer to the frame, valid until the next call. hw/ gives a mapping slot, a host test
+	 * an array. */
 	void *(*map)(struct gmem *, u32 gfn);
 
 	u8 *watch; /* a set of enum watch for each frame; may be NULL: nobody watches */
-	/* Called after a write through this door to a watched frame. */
+	/* Called after a write through this door to a watched frame, once for each; may be NULL. */
 	void (*written)(struct gmem *, u32 gfn, unsigned watchers);
 	void *owner; /* for `map` and `written` */
 };
 
-/* Whether all of [address, address + bytes) is RAM. */
+/* Whether all of [address, address + bytes) is RAM. No range goes past 4 GiB. */
 bool gmem_is_ram(const struct gmem *, gpa_t address, u32 bytes);
 
 /* Where a byte of RAM lies in the real machine. The address must be RAM. */
@@ -37,11 +45,18 @@ hpa_t gmem_hpa(const struct gmem *, gpa_t address);
 bool gmem_read(struct gmem *, gpa_t address, void *buffer, u32 bytes);
 bool gmem_write(struct gmem *, gpa_t address, const void *buffer, u32 bytes);
 
-/* An aligned word, the fast way for page tables. What is not RAM reads as all ones; a write there is dropped. */
+/*
+ * A word at a multiple of 4, the fast way for page tables. What is not RAM reads as all ones, as an
+ * idle bus does, and a write there is dropped.
+ */
 u32 gmem_read32(struct gmem *, gpa_t address);
 void gmem_write32(struct gmem *, gpa_t address, u32 value);
 
-/* Adds or removes a watcher of one frame; true if the set changed from or to empty (shadow entries must then be dropped). */
+/*
+ * Adds or removes watchers of one frame; true if the set changed from or to empty. A frame that is
+ * watched from now on must lose write permission in the shadow tables: shadow_protect(). A frame
+ * that is not RAM is never written, so watching it is granted and does nothing.
+ */
 bool gmem_watch(struct gmem *, u32 gfn, unsigned watchers);
 bool gmem_unwatch(struct gmem *, u32 gfn, unsigned watchers);
 unsigned gmem_watchers(const struct gmem *, u32 gfn);

@@ -1,9 +1,25 @@
 /*
- * Shadow page tables: what the real MMU walks while a guest runs. They map gva straight to hpa, and hold at any moment a
- * subset of what the guest's own tables say, as a TLB does: filled on a hidden fault, dropped on CR3 loads and INVLPG
- * (SDM 3A 4.10). One root for each virtual privilege: the kernel root maps what supervisor code may use, the user root only
- * user pages. All entries are user entries, since both the guest's kernel and its programs run in ring 3; only the
- * monitor's window, the same in every root, is supervisor.
+ * Shadow page tables: what the real MMU walks while a guest runs. They map gva straight to hpa, and
+ * hold at any moment a subset of what the guest's own tables say, as a TLB does: filled on a hidden
+ * fault, dropped on CR3 loads and INVLPG (SDM 3A 4.10). One root for each virtual privilege: the
+ * kernel root maps what supervisor code may use, the user root only user pages. All entries are
+ * user entries, since both the guest's kernel and its programs run in ring 3; only the monitor's
+ * window, the same in every root, is supervisor.
+ *
+ *     root (one for CPL 0, one for CPL 3)      table                     the machine's RAM
+ *    +--------------------------------+       +------------------+      +-----------+
+ *    | directory entry, user          |------>| page entry, user |----->| a frame   |
+ *    | 0: nothing yet                 |       | 0: nothing yet   |      +-----------+
+ *    | window: the monitor's own,     |---.   +------------------+
+ *    |         supervisor             |    \
+ *    +--------------------------------+     `---> the monitor's tables
+ *
+ * What the engine owes:
+ *  - shadow_flush() when the guest loads CR3 and when CR0.PG, CR0.WP, CR4.PSE or CR4.PGE change
+ * (the entries were made under the old rules); shadow_invlpg() on INVLPG, and INVLPG on the real
+ * CPU;
+ *  - shadow_protect() when gmem_watch() returns true;
+ *  - before it enters the guest: if `stale` is set, load the real CR3 again and clear it.
  */
 #pragma once
 
@@ -13,27 +29,37 @@
 
 enum shadow_root { ROOT_KERNEL, ROOT_USER, ROOT_COUNT };
 
-/* How many translations the shadow holds at most: the size of the virtual TLB. */
+/* How many entries the shadow holds at most: the size of the virtual TLB. */
 #define SHADOW_ENTRIES 4096u
 
 struct shadow_counts {
-	u32 fills, true_faults, flushes, invlpgs, evictions;
+	u32 fills;       /* hidden faults settled */
+	u32 true_faults; /* faults that were the guest's own */
+	u32 flushes;     /* asked for by shadow_flush() */
+	u32 invlpgs;
+	u32 evictions; /* flushes for want of room */
 };
 
 struct shadow {
 	struct gmem *mem;
 
-	/* The pool: `pages` page tables at `table`, whose host-physical addresses run on from `table_hpa`. The first two are the roots. */
+	/* The pool: `pages` page tables at `table`, whose host-physical addresses run on from
+	 * `table_hpa`. The first two are the roots. From `used` on they are free, and all zero. */
 	u32 (*table)[1024];
 	hpa_t table_hpa;
 	u32 pages, used;
 
-	/* The monitor's window: directory entries [first, first + count), copied from `window` into every root. */
+	/* The monitor's window: directory entries [first, first + count), copied from `window` into
+	 * every root. */
 	unsigned window_first, window_count;
 	const u32 *window;
 
-	u32 *filled[SHADOW_ENTRIES]; /* each live entry, so that a flush touches only these */
+	/* Each entry that is not zero, so that a flush touches only these. */
+	u32 *filled[SHADOW_ENTRIES];
 	u32 fill_count;
+
+	/* The real TLB may hold more than the tables do now. */
+	bool stale;
 	struct shadow_counts counts;
 };
 
@@ -45,26 +71,38 @@ enum shadow_result {
 	SHADOW_WINDOW,  /* the address is in the monitor's window: emulate the access */
 };
 
-/* `pages` tables (at least 4) at `table`, page-aligned, host-physical address `table_hpa`; all are cleared here. */
+/* `pages` tables (at least 4) at `table`, page-aligned, host-physical address `table_hpa`, below
+ * 4 GiB as the machine's RAM is; all are cleared here. */
 void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u32 pages);
 
-/* Copies the monitor's directory entries into both roots. They are supervisor entries and never change afterwards. */
+/* Copies the monitor's directory entries into both roots. They are supervisor entries and never
+ * change afterwards. To be called once, before the first fault. */
 void shadow_set_window(struct shadow *, unsigned first, unsigned count, const u32 *entries);
 
 hpa_t shadow_root(const struct shadow *, enum shadow_root);
 
 /*
- * Settles a page fault at `address`, for an access by virtual privilege level `cpl`. Sets accessed and dirty bits in the
- * guest's tables as the processor would. A page is mapped writable only once its dirty bit is set. `walk` gets the guest's
- * translation, or its error code.
+ * Settles a page fault at `address`, for an access by virtual privilege level `cpl`. Sets accessed
+ * and dirty bits in the guest's tables as the processor would. A page is mapped writable only once
+ * its dirty bit is set. `walk` gets the guest's translation, or its error code. The results are
+ * tried in this order: FAULT, WINDOW, DEVICE, then WATCHED (where the page may still be read
+ * through the shadow) or FILLED.
  */
-enum shadow_result shadow_fault(
-	struct shadow *, const struct paging *, gva_t address, enum access, unsigned cpl, struct walk *walk);
+enum shadow_result shadow_fault(struct shadow *, const struct paging *, gva_t address, enum access,
+	unsigned cpl, struct walk *walk);
 
 /* Drops every translation. */
 void shadow_flush(struct shadow *);
-/* Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest mapped it by one). */
+/* Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest
+ * mapped it by one; then `stale` is set, since one INVLPG of the real CPU does not do). */
 void shadow_invlpg(struct shadow *, gva_t address);
+/* Takes write permission for one frame from every translation that leads there. */
+void shadow_protect(struct shadow *, u32 gfn);
 
-/* Names the first rule that the tables break, or NULL: every entry user, within RAM, no wider than a walk now allows. */
+/*
+ * Names the first rule that the tables break, or NULL. With `paging` NULL, what must hold at every
+ * moment: every entry user, within RAM, read-only if watched, and logged; the window untouched;
+ * free tables clean. With `paging`, also that no entry is wider than a walk allows now. That one a
+ * guest may break lawfully, from a change of its tables until its next flush, as with any TLB.
+ */
 const char *shadow_audit(struct shadow *, const struct paging *);

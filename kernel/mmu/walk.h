@@ -1,4 +1,7 @@
-/* The walk that the guest believes its own MMU does. Source: SDM 3A 4.3 (32-bit paging), 4.6 (access rights), 4.8 (A and D). */
+/*
+ * The walk that the guest believes its own MMU does. Source: SDM 3A 4.3 (32-bit paging), 4.6
+ * (access rights), 4.7 (error codes), 4.8 (accessed and dirty).
+ */
 #pragma once
 
 #include "base/types.h"
@@ -27,8 +30,13 @@ struct walk {
 };
 
 /*
- * Translates one linear address for an access at privilege level `cpl` (3 is user, 0 to 2 supervisor). With `set_ad` the
- * accessed and dirty bits are set in the guest's tables as the processor would, and only if the access is allowed;
- * without it nothing is written.
+ * Translates one linear address for an access at privilege level `cpl` (3 is user, 0 to 2
+ * supervisor). With `set_ad` the accessed and dirty bits are set in the guest's tables as the
+ * processor would, and only if the access is allowed; without it nothing is written. If the walk is
+ * not ok, only `error` means something. Without paging all is allowed and every page is dirty.
+ *
+ * Tables that lie outside RAM read as all ones (gmem_read32): a page directory there gives faults
+ * for reserved bits if CR4.PSE is set, else the address FFFFFxxx, where there is no RAM either.
  */
-struct walk mmu_walk(struct gmem *, const struct paging *, gva_t, enum access, unsigned cpl, bool set_ad);
+struct walk mmu_walk(
+	struct gmem *, const struct paging *, gva_t, enum access, unsigned cpl, bool set_ad);
