@@ -59,7 +59,7 @@ trap_stubs:
 	.set	vector, 0
 	.rept	256
 	.align	16
-	.if	!((HAS_ERROR >> (vector & 31)) & (vector < 32))
+	.if	!((HAS_ERROR >> (vector & 31)) & 1 & (vector < 32))
 	pushl	$0
 	.endif
 	pushl	$vector
