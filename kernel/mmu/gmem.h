@@ -54,8 +54,8 @@ void gmem_write32(struct gmem *, gpa_t address, u32 value);
 
 /*
  * Adds or removes watchers of one frame; true if the set changed from or to empty. A frame that is
- * watched from now on must lose write permission in the shadow tables: shadow_protect(). A frame
- * that is not RAM is never written, so watching it is granted and does nothing.
+ * watched from now on must lose write permission in the shadow tables: shadow_protect(). False for
+ * a frame past the end of RAM: there is nothing to write there.
  */
 bool gmem_watch(struct gmem *, u32 gfn, unsigned watchers);
 bool gmem_unwatch(struct gmem *, u32 gfn, unsigned watchers);

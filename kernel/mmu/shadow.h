@@ -79,6 +79,11 @@ void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u
  * change afterwards. To be called once, before the first fault. */
 void shadow_set_window(struct shadow *, unsigned first, unsigned count, const u32 *entries);
 
+static inline bool shadow_in_window(const struct shadow *s, gva_t address)
+{
+	return (address.v >> 22) - s->window_first < s->window_count;
+}
+
 hpa_t shadow_root(const struct shadow *, enum shadow_root);
 
 /*

@@ -1,0 +1,194 @@
+/*
+ * Shadow page tables as a virtual TLB: the simplest kind that is right. It trusts the
+ * architecture's own rule, that a change of a page table need not be seen before an INVLPG or a CR3
+ * load (SDM 3A 4.10.4), so it never watches the guest's tables; it only forgets when it is told to.
+ *
+ * An entry has one of three values:
+ *
+ *    0       nothing here, and not in the log
+ *    DEAD    dropped by INVLPG: not present, still in the log
+ *    PTE_P   live: seen by the real MMU, in the log
+ *
+ * So the log names each entry that is not zero exactly once, and to flush is to clear what it
+ * names. Every table is then clean without a look at it and goes back to the pool: a loop over the
+ * 1,024 entries of each would be the dearest part of a CR3 load.
+ */
+#include "mmu/shadow.h"
+
+#include "base/check.h"
+#include "base/string.h"
+#include "x86/paging.h"
+
+/* In the bits that the processor leaves to software (SDM 3A table 4-6). */
+#define DEAD  (1u << 9)
+#define LARGE (1u << 10) /* directory entry: some page in its table is part of a 4 MiB page */
+
+/* Accessed and dirty from the start: the real MMU need not write them, and nobody reads them. */
+#define LIVE (PTE_P | PTE_U | PTE_A | PTE_D)
+
+void shadow_init(struct shadow *s, struct gmem *mem, void *table, hpa_t table_hpa, u32 pages)
+{
+	check(pages >= 4 && table_hpa.v + (u64)pages * PAGE_SIZE <= 1ull << 32);
+	check(mem->base.v + mem->size <= 1ull << 32);
+	*s = (struct shadow){.mem = mem,
+		.table = table,
+		.table_hpa = table_hpa,
+		.pages = pages,
+		.used = ROOT_COUNT};
+	memset(table, 0, pages * PAGE_SIZE);
+}
+
+void shadow_set_window(struct shadow *s, unsigned first, unsigned count, const u32 *entries)
+{
+	s->window_first = first;
+	s->window_count = count;
+	s->window = entries;
+	for (unsigned root = 0; root < ROOT_COUNT; root++)
+		memcpy(&s->table[root][first], entries, count * sizeof(u32));
+}
+
+static u32 table_hpa(const struct shadow *s, u32 index)
+{
+	return s->table_hpa.v + index * PAGE_SIZE;
+}
+
+hpa_t shadow_root(const struct shadow *s, enum shadow_root root)
+{
+	return hpa(table_hpa(s, root));
+}
+
+/* The table that a live directory entry points to. */
+static u32 *table_at(const struct shadow *s, u32 directory_entry)
+{
+	return s->table[((directory_entry & PTE_FRAME) - table_hpa(s, 0)) >> PAGE_SHIFT];
+}
+
+static void forget_all(struct shadow *s)
+{
+	for (u32 i = 0; i < s->fill_count; i++)
+		*s->filled[i] = 0;
+	s->fill_count = 0;
+	s->used = ROOT_COUNT;
+	s->stale = true;
+}
+
+void shadow_flush(struct shadow *s)
+{
+	s->counts.flushes++;
+	forget_all(s);
+}
+
+/* Gives an entry a new value that is not zero. */
+static void set_entry(struct shadow *s, u32 *entry, u32 value)
+{
+	if (!*entry)
+		s->filled[s->fill_count++] = entry;
+	*entry = value;
+}
+
+/* Makes room for one page: that takes two entries in the log at most, and one table. */
+static void make_room(struct shadow *s, const u32 *directory_entry)
+{
+	bool table = *directory_entry & PTE_P || s->used < s->pages;
+
+	if (table && s->fill_count + 2 <= SHADOW_ENTRIES)
+		return;
+	s->counts.evictions++;
+	forget_all(s);
+}
+
+/* Enters one translation, with `rights` of PTE_W or 0. */
+static void fill(
+	struct shadow *s, enum shadow_root root, gva_t address, const struct walk *walk, u32 rights)
+{
+	u32 *directory_entry = &s->table[root][pde_index(address.v)];
+
+	make_room(s, directory_entry);
+	if (!(*directory_entry & PTE_P))
+		set_entry(s, directory_entry, table_hpa(s, s->used++) | LIVE | PTE_W);
+	if (walk->large)
+		*directory_entry |= LARGE;
+
+	u32 *table = table_at(s, *directory_entry);
+	u32 frame = gmem_hpa(s->mem, walk->gpa).v & PTE_FRAME;
+
+	set_entry(s, &table[pte_index(address.v)], frame | LIVE | rights);
+}
+
+/*
+ * What the shadow may let the guest write without a fault. A clean page is read-only, so that the
+ * first write comes here and its dirty bit is set (SDM 3A 4.8). The kernel root knows CR0.WP: with
+ * WP = 0 a supervisor writes to any page (4.6.1).
+ */
+static u32 write_right(struct shadow *s, const struct paging *paging, enum shadow_root root,
+	const struct walk *walk)
+{
+	bool allowed = walk->writable || (root == ROOT_KERNEL && !paging->wp);
+	bool watched = gmem_watchers(s->mem, walk->gpa.v >> PAGE_SHIFT);
+
+	return allowed && walk->dirty && !watched ? PTE_W : 0;
+}
+
+enum shadow_result shadow_fault(struct shadow *s, const struct paging *paging, gva_t address,
+	enum access access, unsigned cpl, struct walk *walk)
+{
+	enum shadow_root root = cpl == 3 ? ROOT_USER : ROOT_KERNEL;
+	u32 rights;
+
+	*walk = mmu_walk(s->mem, paging, address, access, cpl, true);
+	if (!walk->ok) {
+		s->counts.true_faults++;
+		return SHADOW_FAULT;
+	}
+	if (shadow_in_window(s, address))
+		return SHADOW_WINDOW;
+	if (!gmem_is_ram(s->mem, walk->gpa, 1))
+		return SHADOW_DEVICE;
+
+	rights = write_right(s, paging, root, walk);
+	fill(s, root, address, walk, rights);
+	if (access == ACCESS_WRITE && !rights)
+		return SHADOW_WATCHED;
+	s->counts.fills++;
+	return SHADOW_FILLED;
+}
+
+/*
+ * SDM 3A 4.10.4.1. Of a 4 MiB page all parts must go, and its table holds them all: to let go of
+ * the table is enough. It lies idle until the next flush.
+ */
+void shadow_invlpg(struct shadow *s, gva_t address)
+{
+	s->counts.invlpgs++;
+	if (shadow_in_window(s, address))
+		return;
+	for (unsigned root = 0; root < ROOT_COUNT; root++) {
+		u32 *directory_entry = &s->table[root][pde_index(address.v)];
+		u32 *page_entry;
+
+		if (!(*directory_entry & PTE_P))
+			continue;
+		page_entry = &table_at(s, *directory_entry)[pte_index(address.v)];
+		if (*directory_entry & LARGE) {
+			*directory_entry = DEAD;
+			s->stale = true;
+		} else if (*page_entry) {
+			*page_entry = DEAD;
+		}
+	}
+}
+
+/* A directory entry leads to a table of the pool, so it is never taken for a frame of the guest. */
+void shadow_protect(struct shadow *s, u32 gfn)
+{
+	gpa_t frame = gpa(gfn << PAGE_SHIFT);
+	u32 real;
+
+	if (!gmem_is_ram(s->mem, frame, PAGE_SIZE))
+		return;
+	real = gmem_hpa(s->mem, frame).v;
+	for (u32 i = 0; i < s->fill_count; i++)
+		if ((*s->filled[i] & PTE_FRAME) == real)
+			*s->filled[i] &= ~PTE_W;
+	s->stale = true;
+}

@@ -1,0 +1,104 @@
+/*
+ * What the processor does between a linear address and a physical one, in the order in which it
+ * does it. Source: SDM 3A 4.3, figures 4-2 and 4-3.
+ *
+ *      linear address  | directory 31:22 | table 21:12 | offset 11:0 |
+ *                              |               |             |
+ *      CR3 --> directory [entry] --> table [entry] --> page [byte]
+ *                              |
+ *                              `--- PS and CR4.PSE: page of 4 MiB [byte at bits 21:0]
+ */
+#include "mmu/walk.h"
+
+#include "x86/paging.h"
+#include "x86/vector.h"
+
+/* An entry, and where it lies, for its accessed and dirty bits to be set there. */
+struct entry {
+	gpa_t at;
+	u32 value;
+};
+
+static struct entry read_entry(struct gmem *mem, u32 table, unsigned index)
+{
+	gpa_t at = gpa((table & PTE_FRAME) + index * sizeof(u32));
+
+	return (struct entry){at, gmem_read32(mem, at)};
+}
+
+/* Writes only what changes: most walks find the bits set already. */
+static void set_bits(struct gmem *mem, struct entry *entry, u32 bits)
+{
+	if (~entry->value & bits)
+		gmem_write32(mem, entry->at, entry->value |= bits);
+}
+
+static struct walk page_fault(u32 error)
+{
+	return (struct walk){.ok = false, .error = error};
+}
+
+/* SDM 3A 4.6.1. `rights` are the bits that are set in both levels: each level can only take away.
+ */
+static bool allowed(const struct paging *paging, u32 rights, enum access access, bool user)
+{
+	if (user && !(rights & PTE_U))
+		return false;
+	if (access != ACCESS_WRITE || rights & PTE_W)
+		return true;
+	return !user && !paging->wp;
+}
+
+struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t address,
+	enum access access, unsigned cpl, bool set_ad)
+{
+	bool write = access == ACCESS_WRITE, user = cpl == 3;
+	u32 error = (write ? PF_WRITE : 0) | (user ? PF_USER : 0); /* SDM 3A 4.7 */
+
+	if (!paging->on)
+		return (struct walk){.ok = true,
+			.gpa = gpa(address.v),
+			.user = true,
+			.writable = true,
+			.dirty = true};
+
+	struct entry directory = read_entry(mem, paging->cr3, pde_index(address.v));
+	bool large = paging->pse && directory.value & PTE_PS; /* table 4-4; else PS is ignored */
+
+	if (!(directory.value & PTE_P))
+		return page_fault(error);
+	if (large && directory.value & PDE_LARGE_RESERVED)
+		return page_fault(error | PF_PRESENT | PF_RESERVED);
+
+	/* The entry that maps the page: a large page's is the directory's own. */
+	struct entry page = directory;
+
+	if (!large)
+		page = read_entry(mem, directory.value, pte_index(address.v));
+	if (!(page.value & PTE_P))
+		return page_fault(error);
+
+	u32 rights = directory.value & page.value;
+
+	if (!allowed(paging, rights, access, user))
+		return page_fault(error | PF_PRESENT);
+
+	/* SDM 3A 4.8. A directory entry that leads to a table has no dirty bit. */
+	if (set_ad) {
+		if (!large)
+			set_bits(mem, &directory, PTE_A);
+		set_bits(mem, &page, PTE_A | (write ? PTE_D : 0));
+	}
+
+	u32 frame = large ? PDE_LARGE_FRAME : PTE_FRAME;
+
+	return (struct walk){
+		.ok = true,
+		.gpa = gpa((page.value & frame) | (address.v & ~frame)),
+		.user = rights & PTE_U,
+		.writable = rights & PTE_W,
+		.dirty = page.value & PTE_D,
+		.global = paging->pge && page.value & PTE_G,
+		.large = large,
+	};
+}
