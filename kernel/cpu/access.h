@@ -1,19 +1,32 @@
 /*
- * How an emulated instruction reaches memory and devices. All of these return STEP_DONE, or make the instruction stop:
- * STEP_FAULT with the exception pending in the vcpu, STEP_EXIT with a question to the vmm.
+ * How an emulated instruction reaches memory and devices. All of these return STEP_DONE, or make
+ * the instruction stop: STEP_FAULT with the exception pending in the vcpu, STEP_EXIT with a
+ * question to the vmm.
  */
 #pragma once
 
 #include "cpu/emulate.h"
 
-/* By segment and offset, with the segment's checks (SDM 3A 5.3, 5.5). `size`: 1, 2 or 4 bytes. Values are zero-extended. */
-enum step access_read(struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 *value);
-enum step access_write(struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 value);
-/* Checks, with all faults, that a later write of the same bytes cannot fail (for instructions that write twice). */
-enum step access_probe_write(struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size);
+/* By segment and offset, with the segment's checks (SDM 3A 5.3, 5.5). `size`: 1, 2 or 4 bytes.
+ * Values are zero-extended. */
+enum step access_read(
+	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 *value);
+enum step access_write(
+	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 value);
+/* The segment's checks alone, for accesses of other sizes: the linear address, or the fault. */
+enum step access_segment(
+	struct vcpu *, enum sreg, u32 offset, unsigned bytes, bool write, gva_t *linear);
+/* Checks, with all faults, that a later write of the same bytes cannot fail (for instructions that
+ * write twice). */
+enum step access_probe_write(
+	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size);
 
-/* By linear address, at privilege `cpl` (0 for the processor's own accesses to descriptor tables and TSS). RAM only. */
-enum step access_linear(struct vcpu *, gva_t, void *buffer, unsigned bytes, enum access, unsigned cpl);
+/*
+ * By linear address, at privilege `cpl` (0 for the processor's own accesses to descriptor tables
+ * and TSS). At most a page. RAM only: elsewhere reads give ones and writes are lost.
+ */
+enum step access_linear(
+	struct vcpu *, gva_t, void *buffer, unsigned bytes, enum access, unsigned cpl);
 
 /* A device's register. */
 enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);
@@ -26,6 +39,9 @@ u32 access_offset(const struct vcpu *, const struct insn *);
 u32 access_get_reg(const struct vcpu *, unsigned reg, unsigned size);
 void access_set_reg(struct vcpu *, unsigned reg, unsigned size, u32 value);
 
-/* The stack at SS:ESP. push and pop do not move ESP: `*esp` is the caller's running value, to be committed at the end. */
+/* The stack at SS:ESP. push and pop do not move ESP: `*esp` is the caller's running value, to be
+ * committed at the end. */
 enum step access_push(struct vcpu *, struct emulation *, u32 *esp, unsigned size, u32 value);
 enum step access_pop(struct vcpu *, struct emulation *, u32 *esp, unsigned size, u32 *value);
+/* Checks that `count` pushes from ESP on cannot fault. */
+enum step access_probe_pushes(struct vcpu *, struct emulation *, unsigned count, unsigned size);

@@ -1,0 +1,236 @@
+/*
+ * How an emulated instruction reaches memory, as the processor would:
+ *
+ *   segment:offset --segment()--> linear --translate()--> one span of physical bytes, or two where
+ * a page ends limit, type            guest's tables  |
+ *                                                         +-- RAM: copied at once
+ *                                                         +-- else a device: asked piece by piece
+ * through the vmm
+ */
+#include "cpu/access.h"
+
+#include "base/check.h"
+#include "base/string.h"
+#include "cpu/instructions.h"
+
+/* Bytes that lie together in guest-physical memory, within one page. */
+struct span {
+	gpa_t at;
+	unsigned bytes;
+	bool ram;
+};
+
+/* SDM 3A 5.3: limits; the bytes of an expand-down segment lie above its limit, up to 64 KiB or 4
+ * GiB. */
+static bool within_limit(const struct segment *s, u32 offset, unsigned bytes)
+{
+	u32 last = offset + bytes - 1;
+
+	if (last < offset) /* wraps: the manual leaves it open for a limit of 4 GiB; we refuse */
+		return false;
+	if ((s->attr & (ATTR_CODE | ATTR_EXPAND)) != ATTR_EXPAND)
+		return last <= s->limit;
+	return offset > s->limit && (s->attr & ATTR_DB || last <= 0xffff);
+}
+
+/* SDM 3A 5.5: types. A null selector leaves a segment that is not present. */
+static bool type_allows(const struct segment *s, bool write)
+{
+	if (!(s->attr & ATTR_P))
+		return false;
+	if (s->attr & ATTR_CODE)
+		return !write && s->attr & ATTR_READABLE;
+	return !write || s->attr & ATTR_WRITABLE;
+}
+
+enum step access_segment(
+	struct vcpu *v, enum sreg seg, u32 offset, unsigned bytes, bool write, gva_t *linear)
+{
+	const struct segment *s = &v->seg[seg];
+
+	if (!type_allows(s, write) || !within_limit(s, offset, bytes))
+		return emulation_fault(v, seg == SS ? VECTOR_SS : VECTOR_GP, 0);
+	*linear = gva(s->base + offset);
+	return STEP_DONE;
+}
+
+/* Finds the page of each byte before any of them is touched. An unused second span has no bytes. */
+static enum step translate(struct vcpu *v, gva_t linear, unsigned bytes, enum access access,
+	unsigned cpl, bool set_ad, struct span span[2])
+{
+	struct paging paging = vcpu_paging(v);
+	unsigned first = MIN(bytes, PAGE_SIZE - (linear.v & PAGE_MASK));
+
+	span[1].bytes = 0;
+	for (unsigned i = 0; i < 2 && bytes; i++) {
+		struct walk walk = mmu_walk(v->mem, &paging, linear, access, cpl, set_ad);
+
+		if (!walk.ok) {
+			vcpu_raise_page(v, linear, walk.error);
+			return STEP_FAULT;
+		}
+		span[i] = (struct span){walk.gpa, i == 0 ? first : bytes, false};
+		span[i].ram = gmem_is_ram(v->mem, walk.gpa, span[i].bytes);
+		linear.v += span[i].bytes; /* the address space is a ring: after its last page comes
+					      page 0 */
+		bytes -= span[i].bytes;
+	}
+	return STEP_DONE;
+}
+
+/* Puts one question to the vmm, or takes the answer that an earlier attempt has already got. */
+static enum step ask(struct emulation *e, struct exit question, u32 *answer)
+{
+	if (e->used < e->answers) {
+		*answer = e->answer[e->used++];
+		return STEP_DONE;
+	}
+	if (e->answers == EMULATION_ANSWERS)
+		question = (struct exit){.kind = EXIT_UNSUPPORTED,
+			.reason =
+				"one instruction touches devices more often than the emulator remembers"};
+	*e->exit = question;
+	return STEP_EXIT;
+}
+
+static u32 low_bytes(unsigned size)
+{
+	return 0xffffffff >> (32 - 8 * size);
+}
+
+/* The next piece of a device access: devices see naturally aligned bytes, words and doublewords
+ * only. */
+static unsigned piece(u32 address, unsigned left)
+{
+	if (left >= 4 && address % 4 == 0)
+		return 4;
+	return left >= 2 && address % 2 == 0 ? 2 : 1;
+}
+
+static enum step device_read(struct emulation *e, struct span s, u32 *value)
+{
+	unsigned done = 0;
+
+	for (*value = 0; done < s.bytes;) {
+		u32 address = s.at.v + done, part = 0;
+		unsigned size = piece(address, s.bytes - done);
+
+		TRY(ask(e, (struct exit){.kind = EXIT_MMIO, .size = size, .address = gpa(address)},
+			&part));
+		*value |= (part & low_bytes(size)) << 8 * done;
+		done += size;
+	}
+	return STEP_DONE;
+}
+
+static enum step device_write(struct emulation *e, struct span s, u32 value)
+{
+	unsigned done = 0;
+
+	while (done < s.bytes) {
+		u32 address = s.at.v + done, ignored;
+		unsigned size = piece(address, s.bytes - done);
+		struct exit question = {.kind = EXIT_MMIO,
+			.write = true,
+			.size = size,
+			.address = gpa(address),
+			.value = value >> 8 * done & low_bytes(size)};
+
+		TRY(ask(e, question, &ignored));
+		done += size;
+	}
+	return STEP_DONE;
+}
+
+enum step access_read(
+	struct vcpu *v, struct emulation *e, enum sreg seg, u32 offset, unsigned size, u32 *value)
+{
+	struct span span[2];
+	gva_t linear;
+	u32 got = 0;
+	unsigned done = 0;
+
+	TRY(access_segment(v, seg, offset, size, false, &linear));
+	TRY(translate(v, linear, size, ACCESS_READ, v->cpl, true, span));
+	for (unsigned i = 0; i < 2 && span[i].bytes; i++) {
+		u32 part = 0;
+
+		if (span[i].ram)
+			gmem_read(v->mem, span[i].at, &part, span[i].bytes);
+		else
+			TRY(device_read(e, span[i], &part));
+		got |= part << 8 * done;
+		done += span[i].bytes;
+	}
+	*value = got;
+	return STEP_DONE;
+}
+
+enum step access_write(
+	struct vcpu *v, struct emulation *e, enum sreg seg, u32 offset, unsigned size, u32 value)
+{
+	struct span span[2];
+	gva_t linear;
+
+	TRY(access_segment(v, seg, offset, size, true, &linear));
+	TRY(translate(v, linear, size, ACCESS_WRITE, v->cpl, true, span));
+
+	/* Devices first: while one of them is asked, RAM must still be what it was. */
+	u32 rest = span[1].bytes ? value >> 8 * span[0].bytes : 0;
+
+	if (!span[0].ram)
+		TRY(device_write(e, span[0], value));
+	if (span[1].bytes && !span[1].ram)
+		TRY(device_write(e, span[1], rest));
+	if (span[0].ram)
+		gmem_write(v->mem, span[0].at, &value, span[0].bytes);
+	if (span[1].bytes && span[1].ram)
+		gmem_write(v->mem, span[1].at, &rest, span[1].bytes);
+	return STEP_DONE;
+}
+
+enum step access_probe_write(
+	struct vcpu *v, struct emulation *e, enum sreg seg, u32 offset, unsigned size)
+{
+	struct span span[2];
+	gva_t linear;
+
+	TRY(access_segment(v, seg, offset, size, true, &linear));
+	return translate(v, linear, size, ACCESS_WRITE, v->cpl, false, span);
+}
+
+enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,
+	enum access access, unsigned cpl)
+{
+	struct span span[2];
+	u8 *at = buffer;
+
+	check(bytes <= PAGE_SIZE);
+	TRY(translate(v, linear, bytes, access, cpl, true, span));
+	for (unsigned i = 0; i < 2 && span[i].bytes; i++) {
+		if (access == ACCESS_WRITE)
+			gmem_write(v->mem, span[i].at, at, span[i].bytes);
+		else if (!gmem_read(v->mem, span[i].at, at, span[i].bytes))
+			memset(at, 0xff, span[i].bytes); /* nothing there: the bus floats high */
+		at += span[i].bytes;
+	}
+	return STEP_DONE;
+}
+
+enum step access_port_in(struct vcpu *v, struct emulation *e, u16 port, unsigned size, u32 *value)
+{
+	TRY(ask(e, (struct exit){.kind = EXIT_PORT, .size = size, .port = port}, value));
+	*value &= low_bytes(size);
+	return STEP_DONE;
+}
+
+enum step access_port_out(struct vcpu *v, struct emulation *e, u16 port, unsigned size, u32 value)
+{
+	struct exit question = {.kind = EXIT_PORT,
+		.write = true,
+		.size = size,
+		.port = port,
+		.value = value & low_bytes(size)};
+
+	return ask(e, question, &value);
+}

@@ -1,0 +1,107 @@
+/* What an instruction's operands name: registers, memory by ModRM, the stack. */
+#include "cpu/access.h"
+#include "cpu/instructions.h"
+
+/* Byte registers 4 to 7 are the second bytes of registers 0 to 3 (SDM 2A table 2-2). */
+u32 access_get_reg(const struct vcpu *v, unsigned reg, unsigned size)
+{
+	if (size == 4)
+		return v->gpr[reg];
+	if (size == 2)
+		return v->gpr[reg] & 0xffff;
+	return reg < 4 ? v->gpr[reg] & 0xff : v->gpr[reg - 4] >> 8 & 0xff;
+}
+
+void access_set_reg(struct vcpu *v, unsigned reg, unsigned size, u32 value)
+{
+	if (size == 4)
+		v->gpr[reg] = value;
+	else if (size == 2)
+		v->gpr[reg] = (v->gpr[reg] & ~0xffffu) | (value & 0xffff);
+	else if (reg < 4)
+		v->gpr[reg] = (v->gpr[reg] & ~0xffu) | (value & 0xff);
+	else
+		v->gpr[reg - 4] = (v->gpr[reg - 4] & ~0xff00u) | (value & 0xff) << 8;
+}
+
+u32 access_offset(const struct vcpu *v, const struct insn *i)
+{
+	u32 offset = i->disp;
+
+	if (i->base != NO_REG)
+		offset += v->gpr[i->base];
+	if (i->index != NO_REG)
+		offset += v->gpr[i->index] << i->scale;
+	return i->addr_size == 2 ? offset & 0xffff : offset;
+}
+
+enum step rm_read(struct vcpu *v, struct emulation *e, unsigned size, u32 *value)
+{
+	const struct insn *i = &e->insn;
+
+	if (i->has_memory)
+		return access_read(v, e, i->seg, access_offset(v, i), size, value);
+	*value = access_get_reg(v, i->rm, size);
+	return STEP_DONE;
+}
+
+/* The probe comes first: a device that has been read cannot be unread when the write then faults.
+ */
+enum step rm_modify(struct vcpu *v, struct emulation *e, unsigned size, u32 *value)
+{
+	const struct insn *i = &e->insn;
+
+	if (i->has_memory)
+		TRY(access_probe_write(v, e, i->seg, access_offset(v, i), size));
+	return rm_read(v, e, size, value);
+}
+
+enum step rm_write(struct vcpu *v, struct emulation *e, unsigned size, u32 value)
+{
+	const struct insn *i = &e->insn;
+
+	if (i->has_memory)
+		return access_write(v, e, i->seg, access_offset(v, i), size, value);
+	access_set_reg(v, i->rm, size, value);
+	return STEP_DONE;
+}
+
+/* SS.B decides whether ESP or only SP counts; the upper half of ESP then stays (SDM 1 6.2.3). */
+static u32 stack_mask(const struct vcpu *v)
+{
+	return v->seg[SS].attr & ATTR_DB ? 0xffffffff : 0xffff;
+}
+
+static u32 stack_move(const struct vcpu *v, u32 esp, u32 distance)
+{
+	u32 mask = stack_mask(v);
+
+	return (esp & ~mask) | ((esp + distance) & mask);
+}
+
+enum step access_push(struct vcpu *v, struct emulation *e, u32 *esp, unsigned size, u32 value)
+{
+	u32 top = stack_move(v, *esp, -size);
+
+	TRY(access_write(v, e, SS, top & stack_mask(v), size, value));
+	*esp = top;
+	return STEP_DONE;
+}
+
+enum step access_pop(struct vcpu *v, struct emulation *e, u32 *esp, unsigned size, u32 *value)
+{
+	TRY(access_read(v, e, SS, *esp & stack_mask(v), size, value));
+	*esp = stack_move(v, *esp, size);
+	return STEP_DONE;
+}
+
+enum step access_probe_pushes(struct vcpu *v, struct emulation *e, unsigned count, unsigned size)
+{
+	u32 esp = v->gpr[ESP];
+
+	while (count--) {
+		esp = stack_move(v, esp, -size);
+		TRY(access_probe_write(v, e, SS, esp & stack_mask(v), size));
+	}
+	return STEP_DONE;
+}
