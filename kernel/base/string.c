@@ -1,10 +1,6 @@
 /* Plain C versions of what the compiler may call. On the host the C library's own are used. */
 #include "base/string.h"
 
-#ifndef __STDC_HOSTED__
-#define __STDC_HOSTED__ 0
-#endif
-
 #if !__STDC_HOSTED__
 
 /* Words first: REP MOVS would count one instruction for each byte under -icount. */

@@ -63,5 +63,5 @@ static inline hpa_t hpa(u64 v)
 #define MAX(a, b)      ((a) > (b) ? (a) : (b))
 #define ALIGN_UP(x, n) (((x) + (n)-1) & ~((n)-1)) /* n: a power of two */
 
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
-#define NORETURN                   __attribute__((noreturn))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+#define NORETURN                 __attribute__((noreturn))

@@ -1,9 +1,10 @@
 /*
- * Emulation: the only place that knows what an instruction means. Every engine calls cpu_emulate() when the real processor
- * could not run an instruction on the guest's behalf.
+ * Emulation: the only place that knows what an instruction means. Every engine calls cpu_emulate()
+ * when the real processor could not run an instruction on the guest's behalf.
  *
- * Nothing that the guest can see changes before the last access that may fault or that must be answered by a device. So an
- * instruction that needs a device is simply begun again once the answer is there: the answers it has got so far are replayed.
+ * Nothing that the guest can see changes before the last access that may fault or that must be
+ * answered by a device. So an instruction that needs a device is simply begun again once the answer
+ * is there: the answers it has got so far are replayed.
  */
 #pragma once
 
@@ -14,25 +15,57 @@
 
 enum step {
 	STEP_DONE,  /* the instruction is complete, EIP points to the next */
-	STEP_FAULT, /* vcpu->event holds the exception; nothing else has changed (SDM 3A 6.5: faults restart) */
-	STEP_EXIT,  /* emulation->exit asks the vmm for something; EXIT_PORT and EXIT_MMIO: call again when answered */
+	STEP_FAULT, /* vcpu->event holds the exception; nothing else has changed (SDM 3A 6.5: faults
+		       restart) */
+	STEP_EXIT,  /* emulation->exit asks the vmm for something; EXIT_PORT and EXIT_MMIO: call
+		       again when answered */
 };
 
-#define EMULATION_ANSWERS 4
+/* Enough for an aligned PUSHA to a device, and for MOVS between two unaligned registers. */
+#define EMULATION_ANSWERS 8
+
+/* What a completed instruction changed that an engine keeps a copy of. */
+enum effect {
+	EFFECT_FLUSH = 1 << 0,    /* all translations: CR3, or a paging bit of CR0 or CR4 */
+	EFFECT_INVLPG = 1 << 1,   /* the translation of `page` */
+	EFFECT_GDT = 1 << 2,      /* GDTR */
+	EFFECT_LDT = 1 << 3,      /* LDTR */
+	EFFECT_SEGMENTS = 1 << 4, /* a segment register, or the privilege level */
+	EFFECT_CONTROL =
+		1 << 5, /* CR0, CR4 or a debug register: the real ones must be composed anew */
+};
 
 /* One instruction under way. */
 struct emulation {
 	struct insn insn;
 	struct exit *exit;
-	unsigned answers, used;        /* device reads and writes already done, and how many this attempt has replayed */
-	u32 answer[EMULATION_ANSWERS]; /* their values */
+	/* Device reads and writes already done, how many this attempt has replayed, their values.
+	 */
+	unsigned answers, used;
+	u32 answer[EMULATION_ANSWERS];
+	unsigned effects; /* a set of enum effect */
+	gva_t page;
 };
 
-/* Fetches and decodes the instruction at CS:EIP into `e` and forgets earlier answers. STEP_DONE, or STEP_FAULT. */
+/*
+ * Fetches and decodes the instruction at CS:EIP into `e` and forgets earlier answers and effects.
+ * STEP_DONE, or STEP_FAULT.
+ */
 enum step cpu_fetch(struct vcpu *, struct emulation *e);
 
 /* Runs the fetched instruction. An opcode that is not emulated: STEP_EXIT with EXIT_UNSUPPORTED. */
 enum step cpu_emulate(struct vcpu *, struct emulation *e);
 
-/* Records the vmm's answer to EXIT_PORT or EXIT_MMIO, before cpu_emulate() is called again for the same instruction. */
+/*
+ * Records the vmm's answer to EXIT_PORT or EXIT_MMIO, before cpu_emulate() is called again for the
+ * same instruction.
+ */
 void emulation_answer(struct emulation *, u32 value);
+
+/* For an instruction's code: gives up with EXIT_UNSUPPORTED and one clear sentence. */
+static inline enum step emulation_unsupported(struct emulation *e, const char *reason)
+{
+	e->exit->kind = EXIT_UNSUPPORTED;
+	e->exit->reason = reason;
+	return STEP_EXIT;
+}

@@ -33,8 +33,9 @@ struct insn {
 	u8 scale;
 	s32 disp; /* also the offset of MOV AL/eAX, moffs (A0-A3) */
 
-	u32 imm;    /* immediate, sign-extended where the instruction does; branch displacement; offset of a far pointer */
-	u16 imm2;   /* selector of a far pointer; second immediate of ENTER */
+	u32 imm; /* immediate, sign-extended where the instruction does; branch displacement; offset
+		    of a far pointer */
+	u16 imm2; /* selector of a far pointer; second immediate of ENTER */
 };
 
 enum decode_status {
@@ -44,5 +45,6 @@ enum decode_status {
 	DECODE_TOO_LONG /* more than 15 bytes: #GP(0) */
 };
 
-/* Decodes the instruction at `bytes`, of which `count` are there. `size` is the code segment's default: 2 or 4. */
+/* Decodes the instruction at `bytes`, of which `count` are there. `size` is the code segment's
+ * default: 2 or 4. */
 enum decode_status insn_decode(struct insn *, const u8 *bytes, unsigned count, unsigned size);

@@ -1,4 +1,5 @@
-/* The virtual CPU: a data structure that holds all that a guest can see of its processor, and nothing else. */
+/* The virtual CPU: a data structure that holds all that a guest can see of its processor, and
+ * nothing else. */
 #pragma once
 
 #include "base/types.h"
@@ -8,7 +9,8 @@
 #include "x86/regs.h"
 #include "x86/vector.h"
 
-/* A segment register with its hidden part (SDM 3A 3.4.3). `limit` is in bytes; attr 0 with P clear: not usable. */
+/* A segment register with its hidden part (SDM 3A 3.4.3). `limit` is in bytes; attr 0 with P clear:
+ * not usable. */
 struct segment {
 	u16 selector;
 	u16 attr; /* ATTR_*, x86/desc.h */
@@ -24,7 +26,7 @@ struct fpu_state {
 enum event_kind {
 	EVENT_NONE,
 	EVENT_EXCEPTION, /* a fault or trap of the program itself */
-	EVENT_SOFTWARE,  /* INT n, INT3, INTO: the gate's DPL is checked; EIP is already the next instruction's */
+	EVENT_SOFTWARE,  /* INT n, INT3, INTO: the gate's DPL is checked */
 	EVENT_EXTERNAL,  /* from the interrupt controller */
 };
 
@@ -32,6 +34,8 @@ enum event_kind {
 struct event {
 	enum event_kind kind;
 	u8 vector;
+	u8 length; /* EVENT_SOFTWARE: bytes from EIP, which is still the INT's, to the next
+		      instruction */
 	bool has_error;
 	u32 error;
 };
@@ -52,7 +56,7 @@ struct vcpu {
 	u64 tsc_offset; /* what WRMSR(TSC) added */
 
 	struct event event; /* to be delivered before the next instruction */
-	bool shadow;        /* interrupts wait for one instruction, after STI and MOV SS (SDM 3A 6.8.3) */
+	bool shadow; /* interrupts wait for one instruction, after STI and MOV SS (SDM 3A 6.8.3) */
 	bool halted;
 
 	struct gmem *mem;
@@ -62,18 +66,22 @@ struct vcpu {
 struct paging vcpu_paging(const struct vcpu *);
 
 /*
- * The state in which a Multiboot loader starts a kernel: protected mode, flat segments (CS 0x08, the others 0x10), paging
- * off, interrupts masked, FPU state cleared. EIP, EAX and EBX are the loader's to set.
+ * The state in which a Multiboot loader starts a kernel: protected mode, flat segments (CS 0x08,
+ * the others 0x10), paging off, interrupts masked, FPU state cleared. EIP, EAX and EBX are the
+ * loader's to set.
  */
 void vcpu_reset(struct vcpu *, struct gmem *);
 
-/* EFLAGS of the guest as ring 3 must run with them, and back: IF is always on, IOPL always 0 in the real register. */
+/* EFLAGS of the guest as ring 3 must run with them, and back: IF is always on, IOPL always 0 in the
+ * real register. */
 u32 vcpu_real_eflags(const struct vcpu *);
 void vcpu_set_user_eflags(struct vcpu *, u32 real);
 
-/* Makes an exception pending, to be delivered before the next instruction. cpu_raise_page also sets CR2. */
+/* Makes an exception pending, to be delivered before the next instruction. cpu_raise_page also sets
+ * CR2. */
 void vcpu_raise(struct vcpu *, enum vector, u32 error);
 void vcpu_raise_page(struct vcpu *, gva_t address, u32 error);
 
-/* Whether an external interrupt may be delivered now: IF set, no interrupt shadow, nothing else pending. */
+/* Whether an external interrupt may be delivered now: IF set, no interrupt shadow, nothing else
+ * pending. */
 bool vcpu_interruptible(const struct vcpu *);

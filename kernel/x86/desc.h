@@ -1,5 +1,6 @@
 /*
- * Segment descriptors, gates, selectors and the task-state segment. Source: SDM 3A 3.4.5, 5.8.3, 6.11, 7.2.1.
+ * Segment descriptors, gates, selectors and the task-state segment. Source: SDM
+ * 3A 3.4.5, 5.8.3, 6.11, 7.2.1.
  *
  *   31          24 23  22 21 20 19      16 15 14 13 12 11     8 7            0
  *  +--------------+---+--+--+--+----------+--+-----+--+--------+--------------+
@@ -19,7 +20,8 @@ struct descriptor {
 
 _Static_assert(sizeof(struct descriptor) == 8, "a descriptor is two words");
 
-/* A segment's attributes: bits 23:8 of a descriptor's high word, as LAR and an SVM control block hold them, limit bits zero. */
+/* A segment's attributes: bits 23:8 of a descriptor's high word, as LAR and an SVM control block
+ * hold them, limit bits zero. */
 #define ATTR_TYPE      0x000fu
 #define ATTR_ACCESSED  0x0001u
 #define ATTR_WRITABLE  0x0002u /* data */
@@ -81,7 +83,8 @@ static inline struct descriptor descriptor_make(u32 base, u32 limit, u32 attr)
 		limit >>= 12;
 	return (struct descriptor){
 		.low = base << 16 | (limit & 0xffff),
-		.high = (base & 0xff000000) | (attr & 0xf0ff) << 8 | (limit & 0xf0000) | (base >> 16 & 0xff),
+		.high = (base & 0xff000000) | (attr & 0xf0ff) << 8 | (limit & 0xf0000) |
+			(base >> 16 & 0xff),
 	};
 }
 

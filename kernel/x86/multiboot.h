@@ -1,4 +1,5 @@
-/* Multiboot 0.6.96: what a boot loader leaves for a kernel. Source: the specification, 3.1 to 3.3. */
+/* Multiboot 0.6.96: what a boot loader leaves for a kernel. Source: the specification, 3.1 to 3.3.
+ */
 #pragma once
 
 #include "base/types.h"
@@ -18,7 +19,8 @@
 
 struct multiboot_header {
 	u32 magic, flags, checksum;
-	u32 header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr; /* if MULTIBOOT_ADDRESSES */
+	u32 header_addr, load_addr, load_end_addr, bss_end_addr,
+		entry_addr; /* if MULTIBOOT_ADDRESSES */
 };
 
 struct multiboot_info {

@@ -1,4 +1,5 @@
-/* Registers of the architecture and the meaning of their bits. Source: SDM 1 3.4.3 (EFLAGS), SDM 3A 2.5 (control registers). */
+/* Registers of the architecture and the meaning of their bits. Source: SDM 1 3.4.3 (EFLAGS), SDM
+ * 3A 2.5 (control registers). */
 #pragma once
 
 #include "base/types.h"
@@ -31,7 +32,7 @@ enum sreg { ES, CS, SS, DS, FS, GS, SREG_COUNT };
 #define EFLAGS_IOPL_SHIFT 12
 #define EFLAGS_ARITH      (EFLAGS_CF | EFLAGS_PF | EFLAGS_AF | EFLAGS_ZF | EFLAGS_SF | EFLAGS_OF)
 /* What ring 3 changes without asking: everything else is virtual, and the monitor's to keep. */
-#define EFLAGS_USER       (EFLAGS_ARITH | EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_AC | EFLAGS_ID)
+#define EFLAGS_USER (EFLAGS_ARITH | EFLAGS_TF | EFLAGS_DF | EFLAGS_NT | EFLAGS_AC | EFLAGS_ID)
 
 #define CR0_PE (1u << 0)
 #define CR0_MP (1u << 1)

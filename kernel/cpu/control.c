@@ -1,0 +1,122 @@
+/* Control registers, features and model-specific registers. */
+#include "cpu/control.h"
+
+#include "base/string.h"
+#include "x86/paging.h"
+
+#define CR0_DEFINED                                                                                \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+		CR0_PG)
+/* Bits of CR4 that belong to features of control_cpuid(): DE PSE TSC PGE FXSR SSE, and UMIP. */
+#define CR4_OFFERED \
+	(CR4_TSD | CR4_DE | CR4_PSE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP)
+/* A change of one of these changes what the guest's page tables mean (SDM 3A 4.10.4.1). */
+#define CR0_PAGING (CR0_PG | CR0_WP)
+#define CR4_PAGING (CR4_PSE | CR4_PGE)
+
+static enum step general_protection(struct vcpu *v)
+{
+	vcpu_raise(v, VECTOR_GP, 0);
+	return STEP_FAULT;
+}
+
+enum step control_set_cr0(struct vcpu *v, struct emulation *e, u32 value)
+{
+	value = (value & CR0_DEFINED) | CR0_ET;
+	if ((value & CR0_PG) && !(value & CR0_PE))
+		return general_protection(v);
+	if ((value & CR0_NW) && !(value & CR0_CD))
+		return general_protection(v);
+	if (!(value & CR0_PE))
+		return emulation_unsupported(
+			e, "the guest leaves protected mode: real mode is not virtualized");
+	if ((v->cr0 ^ value) & CR0_PAGING)
+		e->effects |= EFFECT_FLUSH;
+	e->effects |= EFFECT_CONTROL;
+	v->cr0 = value;
+	return STEP_DONE;
+}
+
+enum step control_set_cr4(struct vcpu *v, struct emulation *e, u32 value)
+{
+	if (value & ~CR4_OFFERED)
+		return general_protection(v);
+	if ((v->cr4 ^ value) & CR4_PAGING)
+		e->effects |= EFFECT_FLUSH;
+	e->effects |= EFFECT_CONTROL;
+	v->cr4 = value;
+	return STEP_DONE;
+}
+
+void control_set_cr3(struct vcpu *v, struct emulation *e, u32 value)
+{
+	v->cr3 = value & (PTE_FRAME | CR3_PWT | CR3_PCD);
+	e->effects |= EFFECT_FLUSH;
+}
+
+/*
+ * PE and PG are the monitor's need; WP protects its text from itself; NE, since an FPU error must
+ * come as #MF and not by the real interrupt controller. MP, EM and AM act on ring 3 as the guest
+ * means them. TS is set as well while the FPU holds another machine's state.
+ */
+u32 control_real_cr0(const struct vcpu *v, bool owns_fpu)
+{
+	u32 cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_NE | CR0_ET;
+
+	cr0 |= v->cr0 & (CR0_MP | CR0_EM | CR0_AM | CR0_TS);
+	return owns_fpu ? cr0 : cr0 | CR0_TS;
+}
+
+/*
+ * TSD makes RDTSC trap and UMIP SGDT and its like, so that the guest gets its own answers. The
+ * shadow tables use neither large nor global pages. OSXSAVE is never on: no state beyond FXSAVE's
+ * may be alive in the guest.
+ */
+u32 control_real_cr4(const struct vcpu *v, u32 features)
+{
+	return ((v->cr4 & (CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT)) | CR4_TSD | CR4_UMIP) & features;
+}
+
+/* SDM 2A CPUID, table 3-8 and figure 3-8. */
+#define FEATURE_FPU  (1u << 0)
+#define FEATURE_DE   (1u << 2)
+#define FEATURE_PSE  (1u << 3)
+#define FEATURE_TSC  (1u << 4)
+#define FEATURE_MSR  (1u << 5)
+#define FEATURE_CX8  (1u << 8)
+#define FEATURE_PGE  (1u << 13)
+#define FEATURE_CMOV (1u << 15)
+#define FEATURE_MMX  (1u << 23)
+#define FEATURE_FXSR (1u << 24)
+#define FEATURE_SSE  (1u << 25)
+
+#define FEATURES                                                                            \
+	(FEATURE_FPU | FEATURE_DE | FEATURE_PSE | FEATURE_TSC | FEATURE_MSR | FEATURE_CX8 | \
+		FEATURE_PGE | FEATURE_CMOV | FEATURE_MMX | FEATURE_FXSR | FEATURE_SSE)
+
+void control_cpuid(u32 leaf, u32 out[4])
+{
+	static const u32 basic[][4] = {
+		{1, 0x756e6547, 0x6c65746e, 0x49656e69}, /* "GenuineIntel", highest leaf 1 */
+		{0x673, 0, 0, FEATURES},                 /* family 6, model 7, stepping 3 */
+	};
+
+	/* A leaf that is not there answers as the highest one (SDM 2A CPUID). */
+	memcpy(out, basic[leaf ? 1 : 0], sizeof basic[0]);
+}
+
+bool control_read_msr(const struct vcpu *v, u32 msr, u64 *value)
+{
+	if (msr != MSR_TSC)
+		return false;
+	*value = v->tsc + v->tsc_offset;
+	return true;
+}
+
+bool control_write_msr(struct vcpu *v, u32 msr, u64 value)
+{
+	if (msr != MSR_TSC)
+		return false;
+	v->tsc_offset = value - v->tsc;
+	return true;
+}

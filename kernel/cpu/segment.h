@@ -1,0 +1,65 @@
+/*
+ * Segment registers and descriptor tables as the guest sees them, with the checks of protected
+ * mode. Source: SDM 3A 3.4, 5.5 to 5.8. All of these return STEP_DONE, or STEP_FAULT with the
+ * exception pending in the vcpu.
+ */
+#pragma once
+
+#include "cpu/emulate.h"
+
+static inline unsigned segment_dpl(const struct segment *s)
+{
+	return (s->attr & ATTR_DPL) >> ATTR_DPL_SHIFT;
+}
+
+static inline bool segment_is_code(const struct segment *s)
+{
+	return (s->attr & ATTR_S) && (s->attr & ATTR_CODE);
+}
+
+static inline bool segment_is_writable(const struct segment *s)
+{
+	return (s->attr & ATTR_S) && !(s->attr & ATTR_CODE) && (s->attr & ATTR_WRITABLE);
+}
+
+static inline bool selector_is_null(u16 selector)
+{
+	return !(selector & ~SELECTOR_RPL);
+}
+
+/* The register that a selector and the descriptor it names make. */
+struct segment segment_make(u16 selector, struct descriptor);
+
+/* The guest-linear address of the descriptor that `selector` names; false if its table ends before.
+ */
+bool segment_address(const struct vcpu *, u16 selector, gva_t *address);
+
+/*
+ * Reads what `selector` names. A selector outside its table raises `vector` with the error code
+ * selector | `ext` (ERROR_EXT while an external event is delivered, else 0).
+ */
+enum step segment_read(struct vcpu *, u16 selector, enum vector, u32 ext, struct segment *);
+
+/* Sets the accessed bit of a code or data descriptor in the guest's table and in `segment` (SDM 3A
+ * 3.4.5.1). */
+enum step segment_mark(struct vcpu *, struct segment *);
+
+/* MOV, POP and the like into ES, SS, DS, FS or GS. Changes the register, or nothing. */
+enum step segment_load(struct vcpu *, enum sreg, u16 selector);
+
+/*
+ * The code segment of a far JMP or CALL at the current level, checked but not loaded. A gate or
+ * task comes back unchecked, for the caller to refuse.
+ */
+enum step segment_check_jump(struct vcpu *, u16 selector, struct segment *);
+
+/* A stack segment for privilege `cpl`: `vector` with the selector, or #SS if it is not present. */
+enum step segment_check_stack(
+	struct vcpu *, u16 selector, unsigned cpl, enum vector, u32 ext, struct segment *);
+
+/* The code segment that IRET or a far RET goes back to, checked but not loaded. */
+enum step segment_check_return(struct vcpu *, u16 selector, struct segment *);
+
+/* After a return to an outer level: data segments that it may not use become null (SDM 3A 5.8.6).
+ */
+void segment_drop_privileged(struct vcpu *);
