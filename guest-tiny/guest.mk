@@ -8,6 +8,7 @@ guest_obj  = $(patsubst %,$(BUILD)/guest/obj/%.o,$(1))
 GUEST_LIB := $(call guest_obj,$(wildcard guest-tiny/lib/*.[cS]) kernel/base/string.c kernel/base/printf.c)
 PROBES    := $(patsubst guest-tiny/probes/%.c,%,$(sort $(wildcard guest-tiny/probes/*.c)))
 OS_OBJ    := $(call guest_obj,$(sort $(wildcard guest-tiny/os/*.[cS])))
+OS_USER   := $(patsubst guest-tiny/os/user/%.c,%,$(filter-out %/user.c,$(sort $(wildcard guest-tiny/os/user/*.c))))
 GUESTS    := $(PROBES:%=$(BUILD)/guest/%.elf) $(if $(OS_OBJ),$(BUILD)/guest/tinyos.elf)
 
 .PHONY: guests
@@ -23,6 +24,15 @@ $(PROBES:%=$(BUILD)/guest/%.elf): $(BUILD)/guest/%.elf: guest-tiny/lib/guest.ld 
 $(BUILD)/guest/tinyos.elf: guest-tiny/lib/guest.ld $(OS_OBJ) $(GUEST_LIB)
 	$(GUEST_LINK)
 
+# The system's programs, each an ELF file twice: with symbols for GDB, and stripped, to lie in the system's image.
+$(OS_USER:%=$(BUILD)/guest/user/%.elf): $(BUILD)/guest/user/%.elf: guest-tiny/os/user/user.ld \
+		$(call guest_obj,guest-tiny/os/user/%.c guest-tiny/os/user/user.c kernel/base/string.c kernel/base/printf.c)
+	@mkdir -p $(@D)/stripped
+	$(GUEST_LINK)
+	$(GUEST_LINK:-o=-s -o) -o $(@D)/stripped/$(@F)
+
+$(call guest_obj,guest-tiny/os/programs.S): $(OS_USER:%=$(BUILD)/guest/user/%.elf)
+$(call guest_obj,guest-tiny/os/%): private GUEST_CFLAGS += -Iguest-tiny/os -Wa,-I$(BUILD)/guest/user/stripped
 $(BUILD)/guest/obj/%.o: %
 	@mkdir -p $(@D)
 	$(CROSS_CC) $(GUEST_CFLAGS) -DSECRET=$(SECRET) -c -o $@ $<

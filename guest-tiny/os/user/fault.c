@@ -1,0 +1,61 @@
+/* Does what a program may not, in one of several ways: the kernel must end it, and nothing else. */
+#include "user.h"
+
+#include "base/string.h"
+
+static volatile u32 zero;
+
+static void write_kernel(void)
+{
+	*(volatile u32 *)0x100000 = 0;
+}
+
+static void read_null(void)
+{
+	*(volatile u32 *)zero;
+}
+
+static void divide(void)
+{
+	print("%u\n", 100 / zero);
+}
+
+static void mask_interrupts(void)
+{
+	asm volatile("cli");
+}
+
+static void touch_port(void)
+{
+	asm volatile("outb %%al, $0xf4" : : "a"(0));
+}
+
+/* Goes down page by page: the stack grows on demand, up to its limit. */
+static void overflow(void)
+{
+	volatile u32 here = 0;
+
+	for (volatile u32 *at = &here;; at -= PAGE_SIZE / sizeof *at)
+		*at = 0;
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} ways[] = {
+	{"kernel", write_kernel},
+	{"null", read_null},
+	{"divide", divide},
+	{"cli", mask_interrupts},
+	{"port", touch_port},
+	{"stack", overflow},
+};
+
+int main(const char *argument)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(ways); i++)
+		if (!strcmp(*argument ? argument : "kernel", ways[i].name))
+			ways[i].run();
+	print("fault: kernel, null, divide, cli, port or stack\n");
+	return 1;
+}
