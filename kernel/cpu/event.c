@@ -19,7 +19,7 @@
  */
 #include "cpu/event.h"
 
-#include "cpu/access.h"
+#include "cpu/instructions.h"
 #include "cpu/segment.h"
 
 struct gate {
@@ -49,12 +49,6 @@ static bool stack_holds(const struct segment *ss, u32 esp, u32 bytes)
 	return ss->attr & ATTR_EXPAND ? esp > ss->limit && last <= top : last <= ss->limit;
 }
 
-static enum step fault(struct vcpu *v, enum vector vector, u32 error)
-{
-	vcpu_raise(v, vector, error);
-	return STEP_FAULT;
-}
-
 /*
  * Reads the gate of `event` from the guest's IDT.
  *
@@ -68,16 +62,13 @@ static enum step read_gate(struct vcpu *v, const struct event *event, u32 ext, s
 {
 	/* LAB 2 BEGIN read_gate */
 	u32 error = event->vector * 8u | ERROR_IDT | ext;
+	u32 at = v->idtr.base + event->vector * 8u;
 	struct descriptor d;
 	unsigned type;
-	enum step step;
 
 	if (event->vector * 8u + 7 > v->idtr.limit)
-		return fault(v, VECTOR_GP, error);
-	step = access_linear(
-		v, gva(v->idtr.base + event->vector * 8u), &d, sizeof d, ACCESS_READ, 0);
-	if (step != STEP_DONE)
-		return step;
+		return emulation_fault(v, VECTOR_GP, error);
+	TRY(access_linear(v, gva(at), &d, sizeof d, ACCESS_READ, 0));
 
 	type = descriptor_attr(d) & (ATTR_S | ATTR_TYPE);
 	*gate = (struct gate){
@@ -90,12 +81,12 @@ static enum step read_gate(struct vcpu *v, const struct event *event, u32 ext, s
 	if (gate->size == 2)
 		gate->offset &= 0xffff;
 	if (!gate->clears_if && !gate->task && type != TYPE_TRAP_GATE32 && type != TYPE_TRAP_GATE16)
-		return fault(v, VECTOR_GP, error);
+		return emulation_fault(v, VECTOR_GP, error);
 	if (event->kind == EVENT_SOFTWARE &&
 		(descriptor_attr(d) & ATTR_DPL) >> ATTR_DPL_SHIFT < v->cpl)
-		return fault(v, VECTOR_GP, error);
+		return emulation_fault(v, VECTOR_GP, error);
 	if (!(descriptor_attr(d) & ATTR_P))
-		return fault(v, VECTOR_NP, error);
+		return emulation_fault(v, VECTOR_NP, error);
 	return STEP_DONE;
 	/* LAB 2 END */
 }
@@ -114,17 +105,14 @@ static enum step read_handler(struct vcpu *v, u32 ext, struct entry *in)
 	/* LAB 2 BEGIN read_handler */
 	u16 selector = in->gate.selector;
 	u32 error = (selector & ~SELECTOR_RPL) | ext;
-	enum step step;
 
 	if (selector_is_null(selector))
-		return fault(v, VECTOR_GP, ext);
-	step = segment_read(v, selector, VECTOR_GP, ext, &in->code);
-	if (step != STEP_DONE)
-		return step;
+		return emulation_fault(v, VECTOR_GP, ext);
+	TRY(segment_read(v, selector, VECTOR_GP, ext, &in->code));
 	if (!segment_is_code(&in->code) || segment_dpl(&in->code) > v->cpl)
-		return fault(v, VECTOR_GP, error);
+		return emulation_fault(v, VECTOR_GP, error);
 	if (!(in->code.attr & ATTR_P))
-		return fault(v, VECTOR_NP, error);
+		return emulation_fault(v, VECTOR_NP, error);
 	in->cpl = in->code.attr & ATTR_CONFORM ? v->cpl : segment_dpl(&in->code);
 	in->code.selector = (selector & ~SELECTOR_RPL) | in->cpl;
 	return STEP_DONE;
@@ -142,19 +130,14 @@ static enum step read_handler(struct vcpu *v, u32 ext, struct entry *in)
 static enum step read_inner_stack(struct vcpu *v, u32 ext, struct entry *in)
 {
 	/* LAB 2 BEGIN read_inner_stack */
-	struct {
-		u32 esp0, ss0;
-	} tss;
+	u32 tss[2]; /* ESP0, SS0 */
 	u32 offset = offsetof(struct tss, esp0);
-	enum step step;
 
 	if (offset + sizeof tss - 1 > v->tr.limit)
-		return fault(v, VECTOR_TS, (v->tr.selector & ~SELECTOR_RPL) | ext);
-	step = access_linear(v, gva(v->tr.base + offset), &tss, sizeof tss, ACCESS_READ, 0);
-	if (step != STEP_DONE)
-		return step;
-	in->esp = tss.esp0;
-	return segment_check_stack(v, tss.ss0, 0, VECTOR_TS, ext, &in->stack);
+		return emulation_fault(v, VECTOR_TS, (v->tr.selector & ~SELECTOR_RPL) | ext);
+	TRY(access_linear(v, gva(v->tr.base + offset), tss, sizeof tss, ACCESS_READ, 0));
+	in->esp = tss[0];
+	return segment_check_stack(v, tss[1], 0, VECTOR_TS, ext, &in->stack);
 	/* LAB 2 END */
 }
 
@@ -196,7 +179,7 @@ static enum step push_frame(struct vcpu *v, const struct event *event, u32 ext, 
 	if (!(in->stack.attr & ATTR_DB))
 		in->esp &= 0xffff;
 	if (!stack_holds(&in->stack, in->esp, bytes))
-		return fault(
+		return emulation_fault(
 			v, VECTOR_SS, (switched ? in->stack.selector & ~SELECTOR_RPL : 0u) | ext);
 	return access_linear(v, gva(in->stack.base + in->esp), word, bytes, ACCESS_WRITE, in->cpl);
 	/* LAB 2 END */
@@ -239,26 +222,20 @@ static enum step deliver(struct vcpu *v, const struct event *event, struct exit 
 		.esp = v->gpr[ESP],
 		.eip = v->eip + (event->kind == EVENT_SOFTWARE ? event->length : 0u),
 	};
-	enum step step = read_gate(v, event, ext, &in.gate);
 
-	if (step == STEP_DONE && in.gate.task)
+	TRY(read_gate(v, event, ext, &in.gate));
+	if (in.gate.task)
 		return unsupported(exit, "the guest's IDT names a task gate: hardware task "
 					 "switching is not virtualized");
-	if (step == STEP_DONE)
-		step = read_handler(v, ext, &in);
-	if (step == STEP_DONE && in.cpl % 3)
+	TRY(read_handler(v, ext, &in));
+	if (in.cpl % 3)
 		return unsupported(exit, "a handler in ring 1 or 2: only rings 0 and 3 are "
 					 "virtualized");
-	if (step == STEP_DONE && in.cpl != v->cpl)
-		step = read_inner_stack(v, ext, &in);
-	if (step == STEP_DONE)
-		step = push_frame(v, event, ext, &in);
-	if (step == STEP_DONE)
-		step = segment_mark(v, &in.code);
-	if (step == STEP_DONE)
-		step = segment_mark(v, &in.stack);
-	if (step != STEP_DONE)
-		return step;
+	if (in.cpl != v->cpl)
+		TRY(read_inner_stack(v, ext, &in));
+	TRY(push_frame(v, event, ext, &in));
+	TRY(segment_mark(v, &in.code));
+	TRY(segment_mark(v, &in.stack));
 	enter_handler(v, &in);
 	v->shadow = false;
 	v->halted = false;
@@ -330,16 +307,15 @@ static enum step read_frame(
 {
 	u32 *word = &frame->eip;
 	u32 offset = v->seg[SS].attr & ATTR_DB ? v->gpr[ESP] : v->gpr[ESP] & 0xffff;
-	enum step step;
+	gva_t at = gva(v->seg[SS].base + offset);
 
 	if (!stack_holds(&v->seg[SS], offset, words * size))
-		return fault(v, VECTOR_SS, 0);
-	step = access_linear(
-		v, gva(v->seg[SS].base + offset), word, words * size, ACCESS_READ, v->cpl);
-	if (step == STEP_DONE && size == 2)
+		return emulation_fault(v, VECTOR_SS, 0);
+	TRY(access_linear(v, at, word, words * size, ACCESS_READ, v->cpl));
+	if (size == 2)
 		for (unsigned i = words; i--;)
 			word[i] = ((u16 *)word)[i];
-	return step;
+	return STEP_DONE;
 }
 
 /* EFLAGS after IRET: what `popped` may change depends on the level it is popped at (SDM 2A, IRET).
@@ -376,35 +352,26 @@ static enum step return_from_event(struct vcpu *v, unsigned size)
 	struct return_frame f;
 	u32 esp = v->gpr[ESP] + 3 * size;
 	unsigned cpl;
-	enum step step = read_frame(v, size, 3, &f);
 
-	if (step == STEP_DONE)
-		step = segment_check_return(v, f.cs, &code);
-	if (step != STEP_DONE)
-		return step;
+	TRY(read_frame(v, size, 3, &f));
+	TRY(segment_check_return(v, f.cs, &code));
 	cpl = f.cs & SELECTOR_RPL;
 	if (cpl != v->cpl) {
-		step = read_frame(v, size, 5, &f);
-		if (step == STEP_DONE)
-			step = segment_check_stack(v, f.ss, cpl, VECTOR_GP, 0, &stack);
-		if (step != STEP_DONE)
-			return step;
+		TRY(read_frame(v, size, 5, &f));
+		TRY(segment_check_stack(v, f.ss, cpl, VECTOR_GP, 0, &stack));
 		esp = f.esp;
 	}
 	if (f.eip > code.limit)
-		return fault(v, VECTOR_GP, 0);
-	step = segment_mark(v, &code);
-	if (step == STEP_DONE && cpl != v->cpl)
-		step = segment_mark(v, &stack);
-	if (step != STEP_DONE)
-		return step;
+		return emulation_fault(v, VECTOR_GP, 0);
+	TRY(segment_mark(v, &code));
+	TRY(segment_mark(v, &stack));
 
 	v->eflags = returned_flags(v, f.eflags, size);
 	v->seg[CS] = code;
+	v->seg[SS] = stack;
 	v->eip = f.eip;
 	v->gpr[ESP] = esp;
 	if (cpl != v->cpl) {
-		v->seg[SS] = stack;
 		v->cpl = cpl;
 		segment_drop_privileged(v);
 	}
@@ -415,23 +382,19 @@ static enum step return_from_event(struct vcpu *v, unsigned size)
 enum step emulate_iret(struct vcpu *v, struct emulation *e)
 {
 	struct return_frame f;
-	enum step step;
 
 	if (v->eflags & EFLAGS_NT)
 		return emulation_unsupported(
 			e, "IRET with NT set: hardware task switching is not virtualized");
-	step = read_frame(v, e->insn.op_size, 3, &f);
-	if (step == STEP_DONE && e->insn.op_size == 4 && v->cpl == 0 && (f.eflags & EFLAGS_VM))
+	TRY(read_frame(v, e->insn.op_size, 3, &f));
+	if (e->insn.op_size == 4 && v->cpl == 0 && (f.eflags & EFLAGS_VM))
 		return emulation_unsupported(
 			e, "IRET to virtual-8086 mode, which is not virtualized");
-	if (step == STEP_DONE && (f.cs & SELECTOR_RPL) % 3)
+	if ((f.cs & SELECTOR_RPL) % 3)
 		return emulation_unsupported(
 			e, "IRET to ring 1 or 2: only rings 0 and 3 are virtualized");
-	if (step == STEP_DONE)
-		step = return_from_event(v, e->insn.op_size);
-	if (step == STEP_DONE) {
-		v->shadow = false;
-		e->effects |= EFFECT_SEGMENTS;
-	}
-	return step;
+	TRY(return_from_event(v, e->insn.op_size));
+	v->shadow = false;
+	e->effects |= EFFECT_SEGMENTS;
+	return STEP_DONE;
 }

@@ -7,18 +7,17 @@
  *   - `v` is the guest's processor, `e->insn` the decoded instruction;
  *   - the caller has fetched and decoded it, and moves EIP behind it if STEP_DONE comes back;
  *   - privileged() refuses with the guest's own #GP(0) what its own ring 3 may not do;
+ *   - TRY(call) goes on if the call returns STEP_DONE, else returns what it returned;
  *   - nothing of `v` changes unless STEP_DONE is returned.
  */
 #include "cpu/privileged.h"
 
-#include "cpu/access.h"
 #include "cpu/control.h"
-#include "cpu/segment.h"
+#include "cpu/instructions.h"
 
 static enum step general_protection(struct vcpu *v)
 {
-	vcpu_raise(v, VECTOR_GP, 0);
-	return STEP_FAULT;
+	return emulation_fault(v, VECTOR_GP, 0);
 }
 
 /* For instructions that only virtual ring 0 may run (SDM 3A 5.9). */
@@ -72,11 +71,9 @@ enum step emulate_sti(struct vcpu *v, struct emulation *e)
 enum step emulate_hlt(struct vcpu *v, struct emulation *e)
 {
 	/* LAB 2 BEGIN emulate_hlt */
-	enum step step = privileged(v);
-
-	if (step == STEP_DONE)
-		v->halted = true;
-	return step;
+	TRY(privileged(v));
+	v->halted = true;
+	return STEP_DONE;
 	/* LAB 2 END */
 }
 
@@ -92,22 +89,17 @@ enum step cpu_io_allowed(struct vcpu *v, u16 port, unsigned size)
 	/* LAB 2 BEGIN cpu_io_allowed */
 	u16 map, bits;
 	u32 at;
-	enum step step;
 
 	if (may_change_if(v))
 		return STEP_DONE;
 	if ((v->tr.attr & ATTR_TYPE) != TYPE_TSS32_BUSY || v->tr.limit < sizeof(struct tss) - 1)
 		return general_protection(v);
 	at = v->tr.base + offsetof(struct tss, io_map);
-	step = access_linear(v, gva(at), &map, sizeof map, ACCESS_READ, 0);
-	if (step != STEP_DONE)
-		return step;
+	TRY(access_linear(v, gva(at), &map, sizeof map, ACCESS_READ, 0));
 	if (map + port / 8u + 1 > v->tr.limit)
 		return general_protection(v);
-	step = access_linear(
-		v, gva(v->tr.base + map + port / 8u), &bits, sizeof bits, ACCESS_READ, 0);
-	if (step != STEP_DONE)
-		return step;
+	at = v->tr.base + map + port / 8u;
+	TRY(access_linear(v, gva(at), &bits, sizeof bits, ACCESS_READ, 0));
 	return bits >> port % 8 & ((1u << size) - 1) ? general_protection(v) : STEP_DONE;
 	/* LAB 2 END */
 }
@@ -135,13 +127,11 @@ enum step emulate_in(struct vcpu *v, struct emulation *e)
 	unsigned size = io_size(&e->insn);
 	u16 port = io_port(v, &e->insn);
 	u32 value;
-	enum step step = cpu_io_allowed(v, port, size);
 
-	if (step == STEP_DONE)
-		step = access_port_in(v, e, port, size, &value);
-	if (step == STEP_DONE)
-		access_set_reg(v, EAX, size, value);
-	return step;
+	TRY(cpu_io_allowed(v, port, size));
+	TRY(access_port_in(v, e, port, size, &value));
+	access_set_reg(v, EAX, size, value);
+	return STEP_DONE;
 	/* LAB 2 END */
 }
 
@@ -154,11 +144,9 @@ enum step emulate_out(struct vcpu *v, struct emulation *e)
 	/* LAB 2 BEGIN emulate_out */
 	unsigned size = io_size(&e->insn);
 	u16 port = io_port(v, &e->insn);
-	enum step step = cpu_io_allowed(v, port, size);
 
-	if (step == STEP_DONE)
-		step = access_port_out(v, e, port, size, access_get_reg(v, EAX, size));
-	return step;
+	TRY(cpu_io_allowed(v, port, size));
+	return access_port_out(v, e, port, size, access_get_reg(v, EAX, size));
 	/* LAB 2 END */
 }
 
@@ -170,16 +158,13 @@ static enum step read_table_register(
 	struct vcpu *v, struct emulation *e, struct table_register *table)
 {
 	u32 offset = access_offset(v, &e->insn), limit, base;
-	enum step step = privileged(v);
 
-	if (step == STEP_DONE)
-		step = access_read(v, e, e->insn.seg, offset, 2, &limit);
-	if (step == STEP_DONE)
-		step = access_read(v, e, e->insn.seg, offset + 2, 4, &base);
-	if (step == STEP_DONE)
-		*table = (struct table_register){
-			.limit = limit, .base = e->insn.op_size == 2 ? base & 0xffffff : base};
-	return step;
+	TRY(privileged(v));
+	TRY(access_read(v, e, e->insn.seg, offset, 2, &limit));
+	TRY(access_read(v, e, e->insn.seg, offset + 2, 4, &base));
+	table->limit = limit;
+	table->base = e->insn.op_size == 2 ? base & 0xffffff : base;
+	return STEP_DONE;
 }
 
 /*
@@ -190,11 +175,9 @@ static enum step read_table_register(
 enum step emulate_lgdt(struct vcpu *v, struct emulation *e)
 {
 	/* LAB 2 BEGIN emulate_lgdt */
-	enum step step = read_table_register(v, e, &v->gdtr);
-
-	if (step == STEP_DONE)
-		e->effects |= EFFECT_GDT;
-	return step;
+	TRY(read_table_register(v, e, &v->gdtr));
+	e->effects |= EFFECT_GDT;
+	return STEP_DONE;
 	/* LAB 2 END */
 }
 
@@ -218,14 +201,10 @@ enum step emulate_read_cr(struct vcpu *v, struct emulation *e)
 {
 	/* LAB 2 BEGIN emulate_read_cr */
 	const u32 *cr[8] = {&v->cr0, NULL, &v->cr2, &v->cr3, &v->cr4};
-	enum step step = privileged(v);
 
-	if (step != STEP_DONE)
-		return step;
-	if (!cr[e->insn.reg]) {
-		vcpu_raise(v, VECTOR_UD, 0);
-		return STEP_FAULT;
-	}
+	TRY(privileged(v));
+	if (!cr[e->insn.reg])
+		return emulation_fault(v, VECTOR_UD, 0);
 	v->gpr[e->insn.rm] = *cr[e->insn.reg];
 	return STEP_DONE;
 	/* LAB 2 END */
@@ -240,10 +219,8 @@ enum step emulate_write_cr(struct vcpu *v, struct emulation *e)
 {
 	/* LAB 2 BEGIN emulate_write_cr */
 	u32 value = v->gpr[e->insn.rm];
-	enum step step = privileged(v);
 
-	if (step != STEP_DONE)
-		return step;
+	TRY(privileged(v));
 	switch (e->insn.reg) {
 	case 0:
 		return control_set_cr0(v, e, value);
@@ -256,8 +233,7 @@ enum step emulate_write_cr(struct vcpu *v, struct emulation *e)
 	case 4:
 		return control_set_cr4(v, e, value);
 	default:
-		vcpu_raise(v, VECTOR_UD, 0);
-		return STEP_FAULT;
+		return emulation_fault(v, VECTOR_UD, 0);
 	}
 	/* LAB 2 END */
 }
@@ -269,9 +245,8 @@ enum step emulate_write_cr(struct vcpu *v, struct emulation *e)
 enum step emulate_clts(struct vcpu *v, struct emulation *e)
 {
 	/* LAB 2 BEGIN emulate_clts */
-	enum step step = privileged(v);
-
-	return step == STEP_DONE ? control_set_cr0(v, e, v->cr0 & ~CR0_TS) : step;
+	TRY(privileged(v));
+	return control_set_cr0(v, e, v->cr0 & ~CR0_TS);
 	/* LAB 2 END */
 }
 
@@ -283,12 +258,9 @@ enum step emulate_clts(struct vcpu *v, struct emulation *e)
 enum step emulate_invlpg(struct vcpu *v, struct emulation *e)
 {
 	/* LAB 2 BEGIN emulate_invlpg */
-	enum step step = privileged(v);
-
-	if (step == STEP_DONE) {
-		e->page = gva(v->seg[e->insn.seg].base + access_offset(v, &e->insn));
-		e->effects |= EFFECT_INVLPG;
-	}
-	return step;
+	TRY(privileged(v));
+	e->page = gva(v->seg[e->insn.seg].base + access_offset(v, &e->insn));
+	e->effects |= EFFECT_INVLPG;
+	return STEP_DONE;
 	/* LAB 2 END */
 }

@@ -2,7 +2,7 @@
  * mode. */
 #include "cpu/segment.h"
 
-#include "cpu/access.h"
+#include "cpu/instructions.h"
 
 struct segment segment_make(u16 selector, struct descriptor d)
 {
