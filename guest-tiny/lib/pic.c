@@ -44,6 +44,23 @@ void irq_eoi(unsigned irq)
 	out8(PIC_MASTER, PIC_EOI_OF(irq >= 8 ? IRQ_CASCADE : irq));
 }
 
+static u16 read_both(u8 ocw3)
+{
+	out8(PIC_MASTER, ocw3);
+	out8(PIC_SLAVE, ocw3);
+	return in8(PIC_MASTER) | in8(PIC_SLAVE) << 8;
+}
+
+u16 pic_requests(void)
+{
+	return read_both(PIC_READ_IRR);
+}
+
+u16 pic_in_service(void)
+{
+	return read_both(PIC_READ_ISR);
+}
+
 void irq_set(unsigned irq, trap_handler handler)
 {
 	trap_set(PIC_VECTOR + irq, handler);

@@ -25,6 +25,9 @@ void irq_mask(unsigned irq);
 void irq_unmask(unsigned irq);
 /* Specific end of interrupt, on both controllers where the IRQ came through both. */
 void irq_eoi(unsigned irq);
+/* Requests that wait, and those in service; bit n is IRQ n. */
+u16 pic_requests(void);
+u16 pic_in_service(void);
 /* A handler for one IRQ; it must call irq_eoi() itself. */
 void irq_set(unsigned irq, trap_handler);
 

@@ -1,8 +1,6 @@
 /* How probes speak. */
 #include "probe.h"
 
-#define FLAGS_SHOWN (EFLAGS_TF | EFLAGS_IF | EFLAGS_IOPL | EFLAGS_NT)
-
 /* The finalizer of MurmurHash3 (Austin Appleby, public domain): every input bit reaches every
  * output bit. */
 u32 secret(u32 n)
@@ -32,8 +30,8 @@ void report(const char *what, u32 (*code)(void), const struct outcome *o)
 		print("%s: returned %08x\n", what, o->value);
 		return;
 	}
-	print("%s: vector %u error %x eip +%d cs %x flags %x", what, f->vector, f->error,
-		(s32)(f->eip - (u32)code), f->cs, f->eflags & FLAGS_SHOWN);
+	print("%s: vector %u error %x eip +%d cs %x flags %x eax %08x", what, f->vector, f->error,
+		(s32)(f->eip - (u32)code), f->cs, f->eflags & FLAGS_SHOWN, f->eax);
 	if (f->vector == VECTOR_PF)
 		print(" cr2 %08x", o->cr2);
 	if (frame_from_user(f))

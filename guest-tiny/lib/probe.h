@@ -45,14 +45,22 @@ NORETURN void probe_end(const char *name);
 
 /*
  * A function in assembly, u32 name(void), so that the place of a fault is known to the byte: `code`
- * begins at `name`. It may change EAX, ECX and EDX.
+ * begins at `name`. It may change EAX, ECX and EDX. TEXT_OF(constant) puts a constant into it.
  */
 #define SNIPPET(name, code) \
 	u32 name(void);     \
 	asm(".text; .global " #name "; .align 16\n" #name ": " code "; ret")
+#define TEXT(x)    #x
+#define TEXT_OF(x) TEXT(x)
 
-/* One line on what became of a snippet: vector, error code, EIP as an offset into it, the saved
- * flags IF TF NT IOPL, and CR2 for #PF. */
+/* What a probe says of saved flags; the arithmetic ones depend on the compiler. */
+#define FLAGS_SHOWN (EFLAGS_TF | EFLAGS_IF | EFLAGS_IOPL | EFLAGS_NT)
+
+/*
+ * One line on what became of a snippet: vector, error code, EIP as an offset into it, CS, the saved
+ * flags, EAX; CR2 if it is a page fault; SS and ESP (from the top of user_stack) if it was in user
+ * mode.
+ */
 void report(const char *what, u32 (*code)(void), const struct outcome *);
 /* guard_kernel() or guard_user(), and the line. */
 struct outcome try_kernel(const char *what, u32 (*code)(void));
