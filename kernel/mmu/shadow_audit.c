@@ -69,17 +69,17 @@ static const char *audit_window(const struct shadow *s, u32 entry, unsigned inde
 static const char *audit_entry(struct shadow *s, u32 table, unsigned index)
 {
 	u32 *entry = &s->table[table][index];
-	bool directory = table < ROOT_COUNT;
+	bool directory = table < ROOT_COUNT, logged = *entry & SEEN;
 
+	*entry &= ~SEEN;
 	if (directory && shadow_in_window(s, gva(index << 22)))
 		return audit_window(s, *entry, index);
 	if (!*entry)
 		return NULL;
 	if (table >= s->used)
 		return "a free table is not clean";
-	if (!(*entry & SEEN))
+	if (!logged)
 		return "an entry is not in the log";
-	*entry &= ~SEEN;
 	if (!(*entry & PTE_P))
 		return NULL;
 	return *entry & PTE_U ? audit_target(s, directory, *entry) : "an entry is not the user's";
@@ -121,8 +121,12 @@ const char *shadow_audit(struct shadow *s, const struct paging *paging)
 {
 	const char *broken = mark_logged(s);
 
-	for (u32 i = 0; i < s->pages * PT_ENTRIES && !broken; i++)
-		broken = audit_entry(s, i / PT_ENTRIES, i % PT_ENTRIES);
+	/* To the end in any case: it takes the marks away again. */
+	for (u32 i = 0; i < s->pages * PT_ENTRIES; i++) {
+		const char *rule = audit_entry(s, i / PT_ENTRIES, i % PT_ENTRIES);
+
+		broken = broken ? broken : rule;
+	}
 	for (u32 i = 0; paging && i < ROOT_COUNT * PT_ENTRIES && !broken; i++)
 		broken = audit_reach(s, paging, i / PT_ENTRIES, i % PT_ENTRIES);
 	return broken;
