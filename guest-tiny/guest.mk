@@ -36,3 +36,15 @@ $(call guest_obj,guest-tiny/os/%): private GUEST_CFLAGS += -Iguest-tiny/os -Wa,-
 $(BUILD)/guest/obj/%.o: %
 	@mkdir -p $(@D)
 	$(CROSS_CC) $(GUEST_CFLAGS) -DSECRET=$(SECRET) -c -o $@ $<
+
+# --- the tiny operating system on the bare machine --------------------------------------------------------------------
+
+# A PC of the late nineties. tools/session.py adds the console, and `-icount` where no terminal is there.
+QEMU    ?= qemu-system-i386
+QEMU_PC := $(QEMU) -machine pc -accel tcg -cpu pentium3,-apic,-pae,-sep,+umip -display none -no-reboot \
+	-device isa-debug-exit,iobase=0xf4,iosize=0x4
+
+# On the bare machine a status v comes out as 2v + 1: a good end is 1.
+.PHONY: run-bare
+run-bare: $(BUILD)/guest/tinyos.elf
+	@$(PYTHON) -m session --play guest-tiny/os/one.play --ok 1 -- $(QEMU_PC) -m 16 -kernel $<

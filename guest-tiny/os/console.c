@@ -21,6 +21,7 @@
 static char ring[SIZE];
 static u32 taken, complete, typed;
 static u32 foreground;
+static bool interrupted;
 
 static void erase(void)
 {
@@ -36,16 +37,6 @@ static void put(char c)
 	serial_put(c);
 }
 
-static void interrupt_foreground(void)
-{
-	struct process *p = process_find(foreground);
-
-	print("^C\n");
-	typed = complete;
-	if (p && p->state != FREE)
-		process_end(p, STATUS_KILLED);
-}
-
 static void input(char c)
 {
 	bool room = typed - taken < SIZE - 1 && typed - complete < COMMAND_MAX - 1;
@@ -59,12 +50,26 @@ static void input(char c)
 	} else if (c == '\b' || c == KEY_DELETE) {
 		erase();
 	} else if (c == CONTROL('C')) {
-		interrupt_foreground();
+		print("^C\n");
+		typed = complete;
+		interrupted = true;
 	} else if (c >= ' ' && room) {
 		put(c);
 	}
 }
 
+static void end_foreground(void)
+{
+	struct process *p = process_find(foreground);
+
+	if (p && p->state != FREE)
+		process_end(p, STATUS_KILLED);
+}
+
+/*
+ * The port is emptied before anything else may happen: the interrupt controller sees edges, and the
+ * line falls only when no byte is left. Ending the current process, which does not return, is last.
+ */
 static void on_receive(struct frame *f)
 {
 	int c;
@@ -72,6 +77,10 @@ static void on_receive(struct frame *f)
 	irq_eoi(IRQ_COM1);
 	while ((c = serial_get()) >= 0)
 		input(c);
+	if (interrupted) {
+		interrupted = false;
+		end_foreground();
+	}
 }
 
 void console_init(void)

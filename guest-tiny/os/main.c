@@ -8,17 +8,18 @@
 #include "machine.h"
 #include "segment.h"
 
-#define DEMO \
-	"help; ps; run count 3; run primes; run fault; run fault divide; run fault cli; mem; halt"
+#define DEMO "help; ps; run count 3; run primes; run fault; run fault divide; run fault cli; mem"
 
-/* From the Multiboot command line; unknown words are passed over, the loader's file name among
- * them. */
+/*
+ * The Multiboot command line: name=red mem=6M script=ps; mem
+ *
+ * `script` takes the rest of the line; `demo` stands for a script of its own. Other words are
+ * passed over: some loaders begin with the kernel's file name.
+ */
 static struct {
 	char text[256];
 	u32 memory;
-	char *name;   /* name=red: what the prompt says */
-	char *script; /* script=..., the rest of the line, or demo: commands that the shell begins
-			 with */
+	char *name, *script;
 } options = {.memory = RAM_MAX, .name = "tiny", .script = ""};
 
 static u32 parse_mib(const char *text)
@@ -49,11 +50,12 @@ static void parse_options(const struct multiboot_info *info)
 		return;
 	print_to(options.text, sizeof options.text, "%s", (const char *)info->cmdline);
 	while (*at) {
+		if (!strncmp(at, "script=", 7)) {
+			options.script = at + 7;
+			return;
+		}
 		for (word = at; *at && *at != ' '; at++)
-			if (!strncmp(word, "script=", 7)) {
-				options.script = word + 7;
-				return;
-			}
+			;
 		if (*at)
 			*at++ = 0;
 		parse_option(word);
