@@ -30,7 +30,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cavegrade.gdbstub import Gdb
+from cavegrade.gdbstub import Gdb, GdbError
 from cavegrade.qmp import Closed, Late, Qmp
 
 QEMU = os.environ.get("QEMU", "qemu-system-i386")
@@ -223,10 +223,29 @@ class Machine:
                 self.arm(self.budget)
                 self.qmp.command("cont", self.deadline)
         except Closed:
-            self.process.wait()
-            return End.FLOOD if self.process.returncode < 0 else End.EXIT
+            return self._closed()
         except Late:
             return End.HOST
+
+    def proceed(self) -> End | None:
+        """For a machine under gdb(): runs on. None: it stopped at a breakpoint."""
+        try:
+            how = self.gdb().go()
+            if how == "break":
+                return None
+            end = self._classify(self._event())
+            if end is not End.BUDGET or self.budget <= 0:
+                return end
+            self.arm(self.budget)
+            return self.proceed()
+        except Closed:
+            return self._closed()
+        except (Late, GdbError):
+            return End.HOST
+
+    def _closed(self) -> End:
+        self.process.wait()
+        return End.FLOOD if self.process.returncode < 0 else End.EXIT
 
     def _event(self) -> dict:
         """The next event that ends a run, while the keyboard script is played."""
@@ -279,6 +298,14 @@ class Machine:
                 except ValueError:
                     pass
         return registers
+
+    def task_register(self) -> tuple[int, int]:
+        """Base and limit of the real TSS."""
+        for line in self.qmp.monitor("info registers", self.deadline).splitlines():
+            if line.startswith("TR "):
+                _, base, limit, *_ = line.partition("=")[2].split()
+                return int(base, 16), int(limit, 16)
+        raise RuntimeError("QEMU's registers have no TR")
 
     def result(self, end: End, steps: int = 0) -> Result:
         """All that is known. `steps`: how many instructions to follow if the run is over its budget."""
