@@ -86,9 +86,8 @@ static enum step ask(struct emulation *e, struct exit question, u32 *answer)
 		return STEP_DONE;
 	}
 	if (e->answers == EMULATION_ANSWERS)
-		question = (struct exit){.kind = EXIT_UNSUPPORTED,
-			.reason =
-				"one instruction touches devices more often than the emulator remembers"};
+		return emulation_unsupported(
+			e, "one instruction accesses devices more often than is remembered");
 	*e->exit = question;
 	return STEP_EXIT;
 }

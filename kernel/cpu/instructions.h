@@ -26,6 +26,7 @@
 	} while (0)
 
 enum step emulate_integer(struct vcpu *, struct emulation *);
+enum step emulate_exchange(struct vcpu *, struct emulation *);
 enum step emulate_bits(struct vcpu *, struct emulation *);
 enum step emulate_move(struct vcpu *, struct emulation *);
 enum step emulate_stack(struct vcpu *, struct emulation *);
@@ -34,10 +35,6 @@ enum step emulate_string(struct vcpu *, struct emulation *);
 enum step emulate_fxstate(struct vcpu *, struct emulation *);
 enum step emulate_privileged(struct vcpu *, struct emulation *);
 enum step emulate_transfer(struct vcpu *, struct emulation *);
-
-/* Whether the guest may use `size` ports from `port` on: by IOPL, else by its TSS's bitmap; if not,
- * #GP(0) (SDM 1 19.5). */
-enum step cpu_io_allowed(struct vcpu *, u16 port, unsigned size);
 
 /* The end of every instruction that does not jump: EIP moves on, and the resume flag is used up
  * (SDM 3B 17.3.1.1). */

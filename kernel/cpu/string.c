@@ -1,0 +1,168 @@
+/*
+ * String instructions. Each iteration is an instruction of its own in all but its bytes: it is
+ * committed before the next begins, while EIP stays until the last, so that a fault, a device or an
+ * interrupt between two of them loses nothing (SDM 2B, REP; SDM 1 7.3.9.1).
+ *
+ *   source       seg:[eSI], DS unless overridden        eSI and eDI move by the operand size,
+ *   destination  ES:[eDI], never overridden             down if EFLAGS.DF
+ */
+#include "cpu/alu.h"
+#include "cpu/instructions.h"
+#include "cpu/privileged.h"
+
+/* Iterations done before interrupts get their chance again. */
+#define STRING_BATCH 256
+
+static u32 index_of(const struct vcpu *v, const struct insn *i, enum gpr reg)
+{
+	return access_get_reg(v, reg, i->addr_size);
+}
+
+static void advance(struct vcpu *v, const struct insn *i, enum gpr reg)
+{
+	unsigned size = opcode_size(i);
+	u32 distance = v->eflags & EFLAGS_DF ? -size : size;
+
+	access_set_reg(v, reg, i->addr_size, index_of(v, i, reg) + distance);
+}
+
+static enum step read_source(struct vcpu *v, struct emulation *e, u32 *value)
+{
+	const struct insn *i = &e->insn;
+
+	return access_read(v, e, i->seg, index_of(v, i, ESI), opcode_size(i), value);
+}
+
+static enum step read_destination(struct vcpu *v, struct emulation *e, u32 *value)
+{
+	const struct insn *i = &e->insn;
+
+	return access_read(v, e, ES, index_of(v, i, EDI), opcode_size(i), value);
+}
+
+static enum step probe_destination(struct vcpu *v, struct emulation *e)
+{
+	const struct insn *i = &e->insn;
+
+	return access_probe_write(v, e, ES, index_of(v, i, EDI), opcode_size(i));
+}
+
+static enum step write_destination(struct vcpu *v, struct emulation *e, u32 value)
+{
+	const struct insn *i = &e->insn;
+
+	TRY(access_write(v, e, ES, index_of(v, i, EDI), opcode_size(i), value));
+	advance(v, i, EDI);
+	return STEP_DONE;
+}
+
+static enum step movs(struct vcpu *v, struct emulation *e)
+{
+	u32 value;
+
+	TRY(probe_destination(v, e));
+	TRY(read_source(v, e, &value));
+	TRY(write_destination(v, e, value));
+	advance(v, &e->insn, ESI);
+	return STEP_DONE;
+}
+
+static enum step lods(struct vcpu *v, struct emulation *e)
+{
+	u32 value;
+
+	TRY(read_source(v, e, &value));
+	access_set_reg(v, EAX, opcode_size(&e->insn), value);
+	advance(v, &e->insn, ESI);
+	return STEP_DONE;
+}
+
+/* CMPS compares the source with the destination, SCAS the accumulator. */
+static enum step compare(struct vcpu *v, struct emulation *e, bool scan)
+{
+	unsigned size = opcode_size(&e->insn);
+	u32 a = access_get_reg(v, EAX, size), b;
+
+	if (!scan)
+		TRY(read_source(v, e, &a));
+	TRY(read_destination(v, e, &b));
+	alu_binary(ALU_CMP, &v->eflags, size, a, b);
+	if (!scan)
+		advance(v, &e->insn, ESI);
+	advance(v, &e->insn, EDI);
+	return STEP_DONE;
+}
+
+static enum step ins(struct vcpu *v, struct emulation *e)
+{
+	unsigned size = opcode_size(&e->insn);
+	u32 value;
+
+	TRY(cpu_io_allowed(v, v->gpr[EDX], size));
+	TRY(probe_destination(v, e));
+	TRY(access_port_in(v, e, v->gpr[EDX], size, &value));
+	return write_destination(v, e, value);
+}
+
+static enum step outs(struct vcpu *v, struct emulation *e)
+{
+	unsigned size = opcode_size(&e->insn);
+	u32 value;
+
+	TRY(cpu_io_allowed(v, v->gpr[EDX], size));
+	TRY(read_source(v, e, &value));
+	TRY(access_port_out(v, e, v->gpr[EDX], size, value));
+	advance(v, &e->insn, ESI);
+	return STEP_DONE;
+}
+
+static enum step iterate(struct vcpu *v, struct emulation *e)
+{
+	switch (e->insn.opcode & ~1u) {
+	case 0x6c:
+		return ins(v, e);
+	case 0x6e:
+		return outs(v, e);
+	case 0xa4:
+		return movs(v, e);
+	case 0xa6:
+		return compare(v, e, false);
+	case 0xaa:
+		return write_destination(v, e, access_get_reg(v, EAX, opcode_size(&e->insn)));
+	case 0xac:
+		return lods(v, e);
+	case 0xae:
+		return compare(v, e, true);
+	}
+	return emulation_fault(v, VECTOR_UD, 0);
+}
+
+/* Only CMPS and SCAS look at ZF; to the others both prefixes mean REP. */
+static bool comparison_ends(const struct vcpu *v, const struct insn *i)
+{
+	bool compares = (i->opcode & ~9u) == 0xa6;
+
+	return compares && !(v->eflags & EFLAGS_ZF) == (i->rep == REP_E);
+}
+
+enum step emulate_string(struct vcpu *v, struct emulation *e)
+{
+	const struct insn *i = &e->insn;
+
+	if (i->rep == REP_NONE) {
+		TRY(iterate(v, e));
+		return emulation_next(v, e);
+	}
+	for (unsigned n = 0; n < STRING_BATCH; n++) {
+		u32 count = index_of(v, i, ECX);
+
+		if (count == 0)
+			return emulation_next(v, e);
+		TRY(iterate(v, e));
+		access_set_reg(v, ECX, i->addr_size, count - 1);
+		e->answers = e->used = 0; /* the devices of this iteration are done with */
+		if (comparison_ends(v, i))
+			return emulation_next(v, e);
+	}
+	return STEP_DONE;
+}
