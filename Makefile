@@ -71,3 +71,23 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- labs: grading and starters (grading/, tools/cave) ----------------------------------------------------------------
+
+# A student file may hold helpers that no function calls yet.
+STUDENT_FILES := $(basename $(shell grep -rl --include='*.c' 'LAB [0-9]* BEGIN' kernel))
+$(STUDENT_FILES:%=$(BUILD)/%.o): private KERNEL_CFLAGS += -Wno-unused-function
+$(STUDENT_FILES:%=$(BUILD)/host/%.o): private HOST_CFLAGS += -Wno-unused-function
+
+# make grade LAB=2 [TEST=name] [SEED=n] [SUBMISSION=dir] [GDB=1]
+.PHONY: grade starter selftest
+grade:
+	@$(PYTHON) -m cavegrade --lab $(LAB) --build $(BUILD) $(if $(TEST),--test $(TEST)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(SUBMISSION),--submission $(SUBMISSION)) $(if $(GDB),--gdb)
+
+# make starter OUT=dir
+starter:
+	@$(PYTHON) tools/cave starter $(OUT)
+
+selftest:
+	$(PYTHON) -m pytest -q grading/selftest

@@ -282,10 +282,14 @@ class Machine:
     def gdb(self) -> Gdb:
         """The debugger's door (opened at the first call; the machine is stopped then)."""
         if not self._gdb:
-            path = self.directory / "gdb"
-            self.qmp.monitor(f"gdbserver unix:{path},server=on,wait=off", self.deadline)
-            self._gdb = Gdb(path, self.deadline)
+            self._gdb = Gdb(self.open_gdb(), self.deadline)
         return self._gdb
+
+    def open_gdb(self) -> Path:
+        """The unix socket at which a debugger may come in; the machine stops when it does."""
+        path = self.directory / "gdb"
+        self.qmp.monitor(f"gdbserver unix:{path},server=on,wait=off", self.deadline)
+        return path
 
     def registers(self) -> dict[str, int]:
         """Of a stopped machine, by QEMU's names: EIP, EFL, CPL, HLT, CR0 ..., CS and the others as selectors."""

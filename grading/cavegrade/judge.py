@@ -1,0 +1,141 @@
+"""
+What a lab's tests ask of a run. Each question either passes silently or raises Failed, which carries the story that the
+student reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cavegrade.diagnose import Diagnosis, Symbols, diagnose
+from cavegrade.run import EFLAGS_IF, EFLAGS_IOPL, Run, Stop
+
+
+@dataclass
+class Difference:
+    """The first line that is not as it should be, with a few before it for orientation."""
+
+    line: int
+    before: list[str]
+    expected: str | None  # None: nothing more should come
+    got: str | None  # None: nothing more came
+
+
+@dataclass
+class Failed(Exception):
+    headline: str
+    details: list[str] = field(default_factory=list)
+    difference: Difference | None = None
+    read: str = ""
+
+    def __str__(self) -> str:
+        return self.headline
+
+
+@dataclass
+class Case:
+    """A run with its verdict functions; the `probe` argument of a lab's tests."""
+
+    run: Run
+    secret_value: int
+    guest: Symbols
+    monitor: Symbols
+
+    def judge(self) -> None:
+        """What every graded behaviour asks: a good end, ring 3 wherever it was stopped, the bare machine's words."""
+        self.ended_well()
+        self.contained()
+        self.says_the_same()
+
+    def diagnosis(self) -> Diagnosis:
+        return diagnose(self.run.cave, self.guest, self.monitor)
+
+    def ended_well(self) -> None:
+        found = self.diagnosis()
+        if found:
+            difference = first_difference(self.run.expected, self.run.got)
+            raise Failed(f"{found.kind.value}: {found.text}", list(found.details), difference, found.read)
+
+    def says_the_same(self) -> None:
+        difference = first_difference(self.run.expected, self.run.got)
+        if difference:
+            raise Failed("the guest does not say in the cave what it says on the bare machine", [], difference)
+
+    def contained(self) -> None:
+        """At each of the probe's stops, all of them reached, the real machine is as a deprivileged guest must find it."""
+        reached = {stop.label for stop in self.run.stops}
+        missing = [label for label in self.run.labels if label not in reached]
+        if missing:
+            raise Failed(
+                f"the processor never came to {', '.join(missing)}",
+                ["The grader waits at these addresses of the probe. Its lines were printed by something else."],
+            )
+        for stop in self.run.stops:
+            problem = escape(stop)
+            if problem:
+                raise Failed(f"at {stop.label} the machine is not as it must be: {problem}")
+
+    def says(self, key: str, expected: str) -> None:
+        """The line `key: expected`, which the test derives itself, is among what the guest said."""
+        lines = [line for line in self.run.got if line.startswith(f"{key}: ")]
+        if f"{key}: {expected}" not in lines:
+            difference = Difference(0, [], f"{key}: {expected}", lines[0] if lines else None)
+            raise Failed(f"{key} is not what it must be", [], difference)
+
+    def value(self, plus: int = 0) -> int:
+        """The probe's SECRET, plus something."""
+        return self.secret_value + plus & 0xFFFFFFFF
+
+    def secret(self, n: int) -> int:
+        """The probe's secret(n), computed here."""
+        return mix(self.secret_value, n)
+
+
+def first_difference(expected: list[str], got: list[str]) -> Difference | None:
+    for number in range(max(len(expected), len(got))):
+        want = expected[number] if number < len(expected) else None
+        have = got[number] if number < len(got) else None
+        if want != have:
+            return Difference(number + 1, expected[max(0, number - 2) : number], want, have)
+    return None
+
+
+def escape(stop: Stop) -> str:
+    """How the guest could get out, as the real registers and tables in force stand; "" if it cannot."""
+    if stop.cpl != 3:
+        return f"the guest runs in ring {stop.cpl}"
+    if stop.registers["eflags"] & EFLAGS_IOPL:
+        return "the real EFLAGS.IOPL is 3: the guest may mask real interrupts and use every port"
+    if not stop.registers["eflags"] & EFLAGS_IF:
+        return "the real EFLAGS.IF is clear: the guest cannot be interrupted"
+    if stop.io_map is not None:
+        return "the real TSS has an I/O permission map"
+    if not stop.paging:
+        return "real paging is off: nothing is protected"
+    return wide_mapping(stop)
+
+
+def wide_mapping(stop: Stop) -> str:
+    """A probe of this kind does not use paging, so all of what ring 3 may reach is one block of memory, from address 0 on."""
+    user = [mapping for mapping in stop.mappings if mapping.user]
+    monitor = {frame for m in stop.mappings if not m.user for frame in range(m.physical >> 12, (m.physical + m.size) >> 12)}
+    if not monitor:
+        return "the tables in force map no page of the monitor's: a trap could not be taken"
+    if not user:
+        return "the tables in force map nothing for the guest"
+    offset = user[0].physical - user[0].linear
+    for mapping in user:
+        if mapping.physical - mapping.linear != offset:
+            return f"ring 3 reaches physical {mapping.physical:#x} at {mapping.linear:#x}, which is not its memory"
+        if not monitor.isdisjoint(range(mapping.physical >> 12, (mapping.physical + mapping.size) >> 12)):
+            return f"ring 3 reaches the monitor's page {mapping.physical:#x} at {mapping.linear:#x}"
+    return ""
+
+
+def mix(secret: int, n: int) -> int:
+    """secret() of guest-tiny/lib/probe.c."""
+    mask = 0xFFFFFFFF
+    h = secret ^ n * 0x9E3779B9 & mask
+    h = (h ^ h >> 16) * 0x85EBCA6B & mask
+    h = (h ^ h >> 13) * 0xC2B2AE35 & mask
+    return h ^ h >> 16
