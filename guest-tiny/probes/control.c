@@ -6,7 +6,7 @@ u32 snippet_value; /* for the assembly below */
 
 SNIPPET(load_cr0, "movl snippet_value, %eax; movl %eax, %cr0; movl %cr0, %eax");
 SNIPPET(load_cr4, "movl snippet_value, %eax; movl %eax, %cr4; movl %cr4, %eax");
-SNIPPET(load_cr1, "movl %eax, %cr1");
+SNIPPET(load_cr1, "movl $" TEXT_OF(SECRET) ", %eax; movl %eax, %cr1");
 SNIPPET(lmsw, "movl snippet_value, %eax; lmsw %ax; movl %cr0, %eax");
 SNIPPET(clts_read, "clts; movl %cr0, %eax");
 
@@ -48,7 +48,6 @@ PROBE(control)
 	print("cr4: %08x\n", plain);
 	try_value("pse", load_cr4, plain | CR4_PSE);
 	try_value("pge de tsd", load_cr4, plain | CR4_PGE | CR4_DE | CR4_TSD);
-	try_value("reserved", load_cr4, plain | 1u << 31);
 	print("cr4: %08x\n", cr4_get());
 	cr4_set(plain);
 	try_kernel("cr1", load_cr1);
