@@ -84,6 +84,7 @@ def test_programs(mode):
     "way, why",
     [
         ("kernel", "page fault (#14, error 7)"),
+        ("code", "page fault (#14, error 7)"),
         ("null", "page fault (#14, error 4)"),
         ("stack", "page fault (#14, error 6)"),
         ("divide", "divide error (#0, error 0)"),

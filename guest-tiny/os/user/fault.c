@@ -5,9 +5,15 @@
 
 static volatile u32 zero;
 
+/* Mapped, as all RAM is, and writable: but for the kernel. */
 static void write_kernel(void)
 {
-	*(volatile u32 *)0x100000 = 0;
+	*(volatile u32 *)0x200000 = 0;
+}
+
+static void write_code(void)
+{
+	*(volatile u32 *)USER_BASE = 0;
 }
 
 static void read_null(void)
@@ -44,6 +50,7 @@ static const struct {
 	void (*run)(void);
 } ways[] = {
 	{"kernel", write_kernel},
+	{"code", write_code},
 	{"null", read_null},
 	{"divide", divide},
 	{"cli", mask_interrupts},
@@ -56,6 +63,6 @@ int main(const char *argument)
 	for (u32 i = 0; i < ARRAY_SIZE(ways); i++)
 		if (!strcmp(*argument ? argument : "kernel", ways[i].name))
 			ways[i].run();
-	print("fault: kernel, null, divide, cli, port or stack\n");
+	print("fault: kernel, code, null, divide, cli, port or stack\n");
 	return 1;
 }
