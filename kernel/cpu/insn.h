@@ -16,6 +16,11 @@ enum rep { REP_NONE, REP_E /* F3 */, REP_NE /* F2 */ };
 /* A register number that stands for "none" in a memory operand. */
 #define NO_REG 0xff
 
+/*
+ * A memory operand's address is cut to addr_size. String instructions and XLAT have no memory
+ * operand in this sense: `seg` is their source's segment, DS or the override; their destination is
+ * ES:[EDI] always.
+ */
 struct insn {
 	u8 length;    /* bytes, prefixes included */
 	u16 opcode;   /* 0x00-0xff, or one of the maps above */
@@ -24,17 +29,17 @@ struct insn {
 	u8 seg;       /* enum sreg: the memory operand's segment, override or default */
 	bool seg_override;
 	enum rep rep;
-	bool lock;
+	bool lock; /* only where the architecture allows it; elsewhere LOCK is DECODE_INVALID */
 
 	bool has_modrm;
 	u8 mod, reg, rm;
-	bool has_memory; /* ModRM names memory: [base + (index << scale) + disp] */
+	bool has_memory; /* an operand lies at seg:[base + (index << scale) + disp] */
 	u8 base, index;  /* enum gpr or NO_REG */
 	u8 scale;
-	s32 disp; /* also the offset of MOV AL/eAX, moffs (A0-A3) */
+	s32 disp; /* sign-extended; MOV AL/eAX, moffs (A0-A3) has only this, no ModRM */
 
-	u32 imm; /* immediate, sign-extended where the instruction does; branch displacement; offset
-		    of a far pointer */
+	u32 imm;  /* immediate, sign-extended where the instruction does; the displacement of a near
+		     branch, sign-extended; the offset of a far pointer */
 	u16 imm2; /* selector of a far pointer; second immediate of ENTER */
 };
 
@@ -45,6 +50,10 @@ enum decode_status {
 	DECODE_TOO_LONG /* more than 15 bytes: #GP(0) */
 };
 
-/* Decodes the instruction at `bytes`, of which `count` are there. `size` is the code segment's
- * default: 2 or 4. */
+/*
+ * Decodes the instruction at `bytes`, of which `count` are there; never reads beyond them. `size`
+ * is the code segment's default operand and address size: 2 or 4. Only with DECODE_OK does `insn`
+ * describe an instruction. Whether the processor has the feature (MMX, say), and faults that depend
+ * on registers or privilege, are not looked at.
+ */
 enum decode_status insn_decode(struct insn *, const u8 *bytes, unsigned count, unsigned size);

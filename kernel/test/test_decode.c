@@ -1,0 +1,608 @@
+/*
+ * The instruction decoder against the manual's formats, one by one, and against Zydis, a well-kept disassembler: on every
+ * opcode with every ModRM byte and prefix that selects, on random bytes, and on the code of the 32-bit ELF files named on the
+ * command line or in the environment variable DECODE_ELF (separated by spaces).
+ */
+#include "base/types.h"
+#include "cpu/insn.h"
+
+#include <elf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <Zydis/Zydis.h>
+#include <cmocka.h>
+
+/* --- the formats, one by one ------------------------------------------------------------------------------------------ */
+
+static struct insn decode(
+	unsigned size, enum decode_status expected, unsigned count, const u8 *bytes)
+{
+	struct insn insn;
+
+	assert_int_equal(insn_decode(&insn, bytes, count, size), expected);
+	if (expected == DECODE_OK)
+		assert_int_equal(insn.length, count);
+	return insn;
+}
+
+/* Decodes exactly these bytes: the instruction must have just this length. */
+#define BYTES(...)                                      \
+	sizeof((const u8[]){__VA_ARGS__}), (const u8[]) \
+	{                                               \
+		__VA_ARGS__                             \
+	}
+#define DECODE(...)          decode(4, DECODE_OK, BYTES(__VA_ARGS__))
+#define DECODE16(...)        decode(2, DECODE_OK, BYTES(__VA_ARGS__))
+#define REFUSED(status, ...) decode(4, status, BYTES(__VA_ARGS__))
+
+static void test_opcode_alone(void **state)
+{
+	struct insn insn = DECODE(0xfa); /* CLI */
+
+	assert_int_equal(insn.opcode, 0xfa);
+	assert_int_equal(insn.op_size, 4);
+	assert_int_equal(insn.addr_size, 4);
+	assert_int_equal(insn.seg, DS);
+	assert_int_equal(insn.rep, REP_NONE);
+	assert_false(insn.seg_override || insn.lock || insn.has_modrm || insn.has_memory);
+	assert_int_equal(DECODE(0x0f, 0x06).opcode, OPCODE_0F | 0x06); /* CLTS */
+}
+
+static void test_prefixes(void **state)
+{
+	struct insn insn = DECODE(0xf3, 0x65, 0x66, 0x67, 0xa5); /* REP MOVSW GS:[SI] */
+
+	assert_int_equal(insn.opcode, 0xa5);
+	assert_int_equal(insn.rep, REP_E);
+	assert_int_equal(insn.seg, GS);
+	assert_true(insn.seg_override);
+	assert_int_equal(insn.op_size, 2);
+	assert_int_equal(insn.addr_size, 2);
+
+	insn = DECODE(
+		0x66, 0x26, 0xf3, 0x66, 0x3e, 0xf2, 0xae); /* of each group the last one counts */
+	assert_int_equal(insn.op_size, 2);
+	assert_int_equal(insn.seg, DS);
+	assert_int_equal(insn.rep, REP_NE);
+
+	assert_int_equal(DECODE(0x26, 0xac).seg, ES);
+	assert_int_equal(DECODE(0x2e, 0xac).seg, CS);
+	assert_int_equal(DECODE(0x36, 0xac).seg, SS);
+	assert_int_equal(DECODE(0x64, 0xac).seg, FS);
+	assert_int_equal(DECODE16(0x66, 0xad).op_size, 4);
+	assert_int_equal(DECODE16(0x67, 0xad).addr_size, 4);
+}
+
+static void test_lock(void **state)
+{
+	assert_true(DECODE(0xf0, 0x01, 0x08).lock);      /* LOCK ADD [EAX], ECX */
+	DECODE(0xf0, 0x0f, 0xc7, 0x08);                  /* LOCK CMPXCHG8B [EAX] */
+	REFUSED(DECODE_INVALID, 0xf0, 0x01, 0xc8);       /* ... ADD EAX, ECX */
+	REFUSED(DECODE_INVALID, 0xf0, 0x03, 0x08);       /* ... ADD ECX, [EAX] */
+	REFUSED(DECODE_INVALID, 0xf0, 0x83, 0x38, 0x00); /* ... CMP [EAX], 0 */
+	REFUSED(DECODE_INVALID, 0xf0, 0xfa);             /* ... CLI */
+}
+
+/* `scale` is the exponent; NO_REG where a register is missing. */
+static void assert_memory(
+	struct insn insn, unsigned base, unsigned index, unsigned scale, s32 disp, unsigned seg)
+{
+	assert_true(insn.has_memory);
+	assert_int_equal(insn.base, base);
+	assert_int_equal(insn.index, index);
+	assert_int_equal(insn.scale, scale);
+	assert_int_equal(insn.disp, disp);
+	assert_int_equal(insn.seg, seg);
+}
+
+static void test_memory32(void **state)
+{
+	struct insn insn = DECODE(0x8b, 0xc3); /* MOV EAX, EBX */
+
+	assert_true(insn.has_modrm);
+	assert_false(insn.has_memory);
+	assert_int_equal(insn.mod, 3);
+	assert_int_equal(insn.reg, EAX);
+	assert_int_equal(insn.rm, EBX);
+
+	assert_memory(DECODE(0x8b, 0x03), EBX, NO_REG, 0, 0, DS);
+	assert_memory(DECODE(0x8b, 0x43, 0xfc), EBX, NO_REG, 0, -4, DS);
+	assert_memory(DECODE(0x8b, 0x83, 4, 3, 2, 0x81), EBX, NO_REG, 0, (s32)0x81020304, DS);
+	assert_memory(DECODE(0x8b, 0x05, 4, 3, 2, 1), NO_REG, NO_REG, 0, 0x01020304, DS);
+	assert_memory(DECODE(0x8b, 0x45, 0x08), EBP, NO_REG, 0, 8, SS);
+	assert_memory(DECODE(0x3e, 0x8b, 0x45, 0x08), EBP, NO_REG, 0, 8, DS);
+	assert_memory(DECODE(0x8b, 0x04, 0x24), ESP, NO_REG, 0, 0, SS);
+	assert_memory(DECODE(0x8b, 0x04, 0x88), EAX, ECX, 2, 0, DS);
+	assert_memory(DECODE(0x8b, 0x04, 0xe8), EAX, EBP, 3, 0, DS);
+	assert_memory(DECODE(0x8b, 0x04, 0x4d, 4, 3, 2, 1), NO_REG, ECX, 1, 0x01020304, DS);
+	assert_memory(DECODE(0x8b, 0x44, 0x4d, 0x80), EBP, ECX, 1, -128, SS);
+	assert_memory(DECODE(0x8b, 0x84, 0x24, 4, 3, 2, 1), ESP, NO_REG, 0, 0x01020304, SS);
+}
+
+static void test_memory16(void **state)
+{
+	assert_memory(DECODE(0x67, 0x8b, 0x00), EBX, ESI, 0, 0, DS);
+	assert_memory(DECODE(0x67, 0x8b, 0x42, 0xff), EBP, ESI, 0, -1, SS);
+	assert_memory(DECODE(0x67, 0x8b, 0x84, 0x34, 0x12), ESI, NO_REG, 0, 0x1234, DS);
+	assert_memory(DECODE(0x67, 0x8b, 0x06, 0x34, 0x12), NO_REG, NO_REG, 0, 0x1234, DS);
+	assert_memory(DECODE(0x67, 0x8b, 0x46, 0x00), EBP, NO_REG, 0, 0, SS);
+	assert_memory(DECODE16(0x8b, 0x07), EBX, NO_REG, 0, 0, DS);
+	assert_memory(DECODE16(0x67, 0x8b, 0x04, 0x24), ESP, NO_REG, 0, 0, SS);
+}
+
+static void test_offsets(void **state)
+{
+	struct insn insn = DECODE(0x64, 0xa1, 4, 3, 2, 0x81); /* MOV EAX, FS:[81020304] */
+
+	assert_memory(insn, NO_REG, NO_REG, 0, (s32)0x81020304, FS);
+	assert_false(insn.has_modrm);
+	assert_memory(DECODE(0x67, 0xa2, 4, 0x83), NO_REG, NO_REG, 0, 0x8304, DS);
+}
+
+static void test_immediates(void **state)
+{
+	struct insn insn;
+
+	assert_int_equal(DECODE(0x83, 0xc0, 0xff).imm, 0xffffffff);             /* ADD EAX, -1 */
+	assert_int_equal(DECODE(0x80, 0xc0, 0xff).imm, 0xff);                   /* ADD AL, FF */
+	assert_int_equal(DECODE(0x81, 0xc0, 4, 3, 2, 0x81).imm, 0x81020304);    /* ADD EAX, ... */
+	assert_int_equal(DECODE(0x66, 0x81, 0xc0, 4, 0x83).imm, 0x8304);        /* ADD AX, ... */
+	assert_int_equal(DECODE(0x6a, 0x80).imm, 0xffffff80);                   /* PUSH -128 */
+	assert_int_equal(DECODE(0x66, 0x68, 2, 1).imm, 0x0102);                 /* PUSH word */
+	assert_int_equal(DECODE(0xcd, 0x80).imm, 0x80);                         /* INT 80 */
+	assert_int_equal(DECODE(0xe6, 0xf4).imm, 0xf4);                         /* OUT F4, AL */
+	assert_int_equal(DECODE(0xc2, 4, 0x80).imm, 0x8004);                    /* RET 8004 */
+	assert_int_equal(DECODE(0xeb, 0xfe).imm, 0xfffffffe);                   /* JMP itself */
+	assert_int_equal(DECODE(0xe8, 0xfb, 0xff, 0xff, 0xff).imm, 0xfffffffb); /* CALL */
+	assert_int_equal(DECODE(0x66, 0xe9, 0xfc, 0xff).imm, 0xfffffffc);       /* JMP, 16 bits */
+	assert_int_equal(DECODE(0x0f, 0x84, 1, 0, 0, 0).imm, 1);                /* JZ */
+	assert_int_equal(DECODE(0xf7, 0xc0, 1, 2, 3, 4).imm, 0x04030201);       /* TEST has one */
+	assert_int_equal(DECODE(0xf7, 0xd0).imm, 0);                            /* NOT has none */
+	assert_int_equal(DECODE(0x0f, 0xba, 0x28, 31).imm, 31);                 /* BTS [EAX], 31 */
+
+	insn = DECODE(0xc8, 4, 1, 2); /* ENTER 104, 2 */
+	assert_int_equal(insn.imm, 0x104);
+	assert_int_equal(insn.imm2, 2);
+	insn = DECODE(0xea, 4, 3, 2, 1, 0x08, 0); /* JMP 8:01020304 */
+	assert_int_equal(insn.imm, 0x01020304);
+	assert_int_equal(insn.imm2, 8);
+	insn = DECODE16(0x9a, 4, 3, 0x08, 0); /* CALL 8:0304 */
+	assert_int_equal(insn.imm, 0x0304);
+	assert_int_equal(insn.imm2, 8);
+}
+
+static void test_maps(void **state)
+{
+	struct insn insn = DECODE(0x0f, 0x22, 0x18); /* MOV CR3, EAX: mod does not matter */
+
+	assert_int_equal(insn.opcode, OPCODE_0F | 0x22);
+	assert_false(insn.has_memory);
+	assert_int_equal(insn.reg, 3);
+	assert_int_equal(insn.rm, EAX);
+
+	insn = DECODE(0x0f, 0x01, 0x15, 4, 3, 2, 1); /* LGDT [01020304] */
+	assert_int_equal(insn.reg, 2);
+	assert_memory(insn, NO_REG, NO_REG, 0, 0x01020304, DS);
+
+	assert_int_equal(
+		DECODE(0x66, 0x0f, 0x38, 0x17, 0xc1).opcode, OPCODE_0F38 | 0x17); /* PTEST */
+	assert_int_equal(DECODE(0x66, 0x0f, 0x3a, 0x63, 0x00, 0x0c).opcode,
+		OPCODE_0F3A | 0x63); /* PCMPISTRI */
+	assert_int_equal(
+		DECODE(0xf2, 0x0f, 0x38, 0xf1, 0xc1).opcode, OPCODE_0F38 | 0xf1); /* CRC32 */
+	assert_int_equal(DECODE(0x0f, 0xae, 0x05, 4, 3, 2, 1).reg, 0);            /* FXSAVE */
+	assert_int_equal(DECODE(0xdd, 0x35, 4, 3, 2, 1).reg, 6);                  /* FNSAVE */
+	assert_int_equal(DECODE(0x0f, 0x0f, 0x40, 0x10, 0xb4).imm, 0xb4);         /* PFMUL */
+}
+
+static void test_refused(void **state)
+{
+	REFUSED(DECODE_INVALID, 0x0f, 0x04);
+	REFUSED(DECODE_INVALID, 0xff, 0xff);             /* group 5 has no /7 */
+	REFUSED(DECODE_INVALID, 0x8d, 0xc0);             /* LEA of a register */
+	REFUSED(DECODE_INVALID, 0x8e, 0xc8);             /* MOV CS, EAX */
+	REFUSED(DECODE_INVALID, 0x0f, 0x22, 0xe8);       /* MOV CR5, EAX */
+	REFUSED(DECODE_INVALID, 0xc5, 0xf8, 0x77);       /* VZEROUPPER */
+	REFUSED(DECODE_INVALID, 0x62, 0xf1, 0x7c, 0x48); /* EVEX */
+	REFUSED(DECODE_INVALID, 0x8f, 0xe8, 0x78, 0xc0); /* XOP */
+	REFUSED(DECODE_INVALID, 0xf3, 0x0f, 0x6c, 0xc0); /* PUNPCKLQDQ is with 66 only */
+}
+
+/* An instruction that reaches past the bytes there are is short at every length, until it is whole. */
+static void test_short(void **state)
+{
+	static const u8 bytes[15] = {0x2e, 0x66, 0xc7, 0x84, 0x8b, 1, 2, 3, 4, 5, 6};
+	struct insn insn;
+
+	for (unsigned count = 0; count < 11; count++)
+		assert_int_equal(insn_decode(&insn, bytes, count, 4), DECODE_SHORT);
+	assert_int_equal(insn_decode(&insn, bytes, 11, 4), DECODE_OK);
+	assert_int_equal(insn.length, 11);
+	assert_int_equal(insn.imm, 0x0605);
+}
+
+static void test_too_long(void **state)
+{
+	u8 bytes[20];
+	struct insn insn;
+
+	memset(bytes, 0x66, sizeof(bytes));
+	bytes[14] = 0x90;
+	assert_int_equal(insn_decode(&insn, bytes, sizeof(bytes), 4), DECODE_OK);
+	assert_int_equal(insn.length, INSN_MAX);
+	bytes[14] = 0x66;
+	bytes[15] = 0x90;
+	assert_int_equal(insn_decode(&insn, bytes, sizeof(bytes), 4), DECODE_TOO_LONG);
+	assert_int_equal(insn_decode(&insn, bytes, 14, 4), DECODE_SHORT);
+}
+
+/* --- the same as Zydis ------------------------------------------------------------------------ */
+
+/* How two decoders compare. What is allowed to differ is here, with the reason. */
+enum verdict {
+	SAME,
+	ALLOWED_VEX, /* VEX, EVEX and XOP: the virtual CPU has no AVX, and their bytes are invalid */
+	ALLOWED_VENDOR, /* SSE4A and PadLock: one vendor's, and in no kernel for this processor */
+	ALLOWED_NEW,    /* SGX and what is younger than 2019: Key Locker, TDX, SNP, and the like */
+	ALLOWED_3DNOW, /* 3DNow! with an opcode byte that is none: we take the length, not the meaning */
+	ALLOWED_PREFIX, /* 66, F2, F3 before MONITORX: AMD's manual does not say that it is undefined */
+	WRONG,
+	VERDICT_COUNT,
+};
+
+static const char *const verdict_name[VERDICT_COUNT] = {
+	"same",
+	"AVX",
+	"vendor",
+	"new",
+	"3DNow!",
+	"MONITORX",
+	"wrong",
+};
+
+struct oracle {
+	ZydisDecoder decoder;
+	ZydisDecoderContext context;
+	ZydisDecodedInstruction insn;
+	bool known, too_long;
+};
+
+static void oracle_init(struct oracle *z, unsigned size)
+{
+	if (size == 4)
+		ZydisDecoderInit(&z->decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+	else
+		ZydisDecoderInit(&z->decoder, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+	/* Without MPX, CET and CLDEMOTE their opcodes are NOPs (0F 1A to 1E). */
+	ZydisDecoderEnableMode(&z->decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+	ZydisDecoderEnableMode(&z->decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
+	ZydisDecoderEnableMode(&z->decoder, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+}
+
+static void oracle_decode(struct oracle *z, const u8 *bytes, unsigned count)
+{
+	ZyanStatus status =
+		ZydisDecoderDecodeInstruction(&z->decoder, &z->context, bytes, count, &z->insn);
+
+	z->known = ZYAN_SUCCESS(status);
+	z->too_long = status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG;
+}
+
+/* Zydis knows the instruction and we say that it is invalid. */
+static enum verdict why_refused(const ZydisDecodedInstruction *z)
+{
+	if (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+		return z->encoding == ZYDIS_INSTRUCTION_ENCODING_3DNOW ? WRONG : ALLOWED_VEX;
+	switch (z->meta.isa_set) {
+	case ZYDIS_ISA_SET_SSE4A:
+	case ZYDIS_ISA_SET_PADLOCK_ACE:
+	case ZYDIS_ISA_SET_PADLOCK_PHE:
+	case ZYDIS_ISA_SET_PADLOCK_PMM:
+	case ZYDIS_ISA_SET_PADLOCK_RNG:
+		return ALLOWED_VENDOR;
+	case ZYDIS_ISA_SET_SGX:
+	case ZYDIS_ISA_SET_SGX_ENCLV:
+	case ZYDIS_ISA_SET_PCONFIG:
+	case ZYDIS_ISA_SET_KEYLOCKER:
+	case ZYDIS_ISA_SET_KEYLOCKER_WIDE:
+	case ZYDIS_ISA_SET_HRESET:
+	case ZYDIS_ISA_SET_TDX:
+	case ZYDIS_ISA_SET_SNP:
+	case ZYDIS_ISA_SET_AMD_INVLPGB:
+	case ZYDIS_ISA_SET_TSX_LDTRK:
+		return ALLOWED_NEW;
+	case ZYDIS_ISA_SET_CET:
+		return z->opcode == 0x01 ? ALLOWED_NEW : WRONG; /* RSTORSSP and its like */
+	default:
+		return WRONG;
+	}
+}
+
+/* Zydis says that the instruction is invalid and we know it. */
+static enum verdict why_accepted(const struct insn *insn)
+{
+	if (insn->opcode == (OPCODE_0F | 0x0f))
+		return ALLOWED_3DNOW;
+	if (insn->opcode == (OPCODE_0F | 0x01) && insn->mod == 3 && insn->reg == 7)
+		return insn->rm == 2 || insn->rm == 3 ? ALLOWED_PREFIX : WRONG;
+	return WRONG;
+}
+
+/* A 16- or 32-bit register as our number. */
+static unsigned reg_number(ZydisRegister reg)
+{
+	return reg == ZYDIS_REGISTER_NONE ? NO_REG : (unsigned)ZydisRegisterGetId(reg);
+}
+
+/* Base, index, scale, displacement and segment of the operand that ModRM or a moffs names. */
+static bool same_memory(const struct insn *insn, const struct oracle *z)
+{
+	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT], *m = operands;
+
+	ZydisDecoderDecodeOperands(
+		&z->decoder, &z->context, &z->insn, operands, z->insn.operand_count);
+	while (m < operands + z->insn.operand_count && m->type != ZYDIS_OPERAND_TYPE_MEMORY)
+		m++;
+	if (m == operands + z->insn.operand_count) /* a NOP's, which Zydis does not show */
+		return true;
+	if (reg_number(m->mem.base) != insn->base || reg_number(m->mem.index) != insn->index)
+		return false;
+	if (insn->index != NO_REG && MAX(m->mem.scale, 1) != 1 << insn->scale)
+		return false;
+	if (m->mem.segment != ZYDIS_REGISTER_ES + (ZydisRegister)insn->seg)
+		return m->mem.type == ZYDIS_MEMOP_TYPE_AGEN; /* LEA uses no segment */
+	return (insn->addr_size == 2 ? (u16)insn->disp : (u32)insn->disp) ==
+	       (insn->addr_size == 2 ? (u16)m->mem.disp.value : (u32)m->mem.disp.value);
+}
+
+/* Zydis calls signed what has a sign, we what is extended: they agree in as many bits as the operand has. */
+static bool same_immediates(const struct insn *insn, const ZydisDecodedInstruction *z)
+{
+	bool whole = z->operand_width == 32 || z->raw.imm[0].is_relative;
+	u32 mask = whole ? 0xffffffff : (1u << z->operand_width) - 1;
+
+	if (z->raw.imm[0].size && (insn->imm ^ (u32)z->raw.imm[0].value.u) & mask)
+		return false;
+	return !z->raw.imm[1].size || insn->imm2 == z->raw.imm[1].value.u;
+}
+
+static bool same_instruction(const struct insn *insn, const struct oracle *z)
+{
+	const ZydisDecodedInstruction *i = &z->insn;
+
+	if (insn->length != i->length || insn->addr_size * 8 != i->address_width)
+		return false;
+	if ((insn->opcode & 0xff) != i->opcode && i->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY)
+		return false;
+	if (insn->has_modrm != !!(i->attributes & ZYDIS_ATTRIB_HAS_MODRM))
+		return false;
+	if (insn->has_modrm &&
+		(insn->mod << 6 | insn->reg << 3 | insn->rm) !=
+			(i->raw.modrm.mod << 6 | i->raw.modrm.reg << 3 | i->raw.modrm.rm))
+		return false;
+	return same_immediates(insn, i) && (!insn->has_memory || same_memory(insn, z));
+}
+
+static enum verdict compare(struct oracle *z, const u8 *bytes, unsigned count, unsigned size)
+{
+	struct insn insn, again;
+	enum decode_status status = insn_decode(&insn, bytes, count, size);
+
+	oracle_decode(z, bytes, count);
+	if (z->too_long && status != DECODE_TOO_LONG) /* what is also undefined may be called so */
+		return WRONG;
+	if (status != DECODE_OK && z->known)
+		return status == DECODE_INVALID ? why_refused(&z->insn) : WRONG;
+	if (status != DECODE_OK)
+		return SAME;
+	if (!z->known)
+		return why_accepted(&insn);
+	if (insn_decode(&again, bytes, insn.length - 1, size) != DECODE_SHORT)
+		return WRONG;
+	return same_instruction(&insn, z) ? SAME : WRONG;
+}
+
+/* Compares and counts; the first differences are shown. */
+static void compare_and_count(unsigned *tally, const u8 *bytes, unsigned count, unsigned size)
+{
+	struct oracle z;
+	struct insn insn;
+	enum verdict verdict;
+
+	oracle_init(&z, size);
+	verdict = compare(&z, bytes, count, size);
+	tally[verdict]++;
+	if (verdict != WRONG || tally[WRONG] > 20)
+		return;
+	printf("%u bits:", size * 8);
+	for (unsigned i = 0; i < count; i++)
+		printf(" %02x", bytes[i]);
+	printf(": ours %d", insn_decode(&insn, bytes, count, size));
+	printf(" length %u disp %x imm %x base %u index %u seg %u", insn.length, insn.disp,
+		insn.imm, insn.base, insn.index, insn.seg);
+	printf("; Zydis %s length %u disp %lx imm %lx\n",
+		z.known ? ZydisMnemonicGetString(z.insn.mnemonic) : "invalid", z.insn.length,
+		(long)z.insn.raw.disp.value, (long)z.insn.raw.imm[0].value.u);
+}
+
+static void report(const char *what, const unsigned *tally)
+{
+	printf("%s:", what);
+	for (unsigned v = 0; v < VERDICT_COUNT; v++)
+		printf(" %s %u%s", verdict_name[v], tally[v], v + 1 < VERDICT_COUNT ? "," : "\n");
+	assert_int_equal(tally[WRONG], 0);
+}
+
+/* Pseudo-random, the same in each run (Marsaglia's xorshift). */
+static u32 random32(void)
+{
+	static u32 state = 0x2545f491;
+
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return state;
+}
+
+/* Puts an opcode of one of the four maps and returns what follows. */
+static u8 *put_opcode(u8 *b, unsigned map, u8 opcode)
+{
+	if (map > 0)
+		*b++ = 0x0f;
+	if (map > 1)
+		*b++ = map == 2 ? 0x38 : 0x3a;
+	*b++ = opcode;
+	return b;
+}
+
+/* Each opcode of each map, with each ModRM byte, after each prefix that could make a difference. */
+static void test_every_opcode(void **state)
+{
+	static const u8 prefixes[] = {0x3e, 0x66, 0x67, 0xf0, 0xf2, 0xf3};
+	unsigned tally[VERDICT_COUNT] = {0};
+	u8 bytes[INSN_MAX];
+
+	for (unsigned map = 0; map < 4; map++) {
+		for (unsigned n = 0; n < 0x10000; n++) {
+			for (unsigned p = 0; p < ARRAY_SIZE(prefixes); p++) {
+				u8 *b = put_opcode(bytes + 1, map, n >> 8);
+
+				bytes[0] = prefixes[p];
+				*b++ = n & 0xff;
+				while (b < bytes + INSN_MAX)
+					*b++ = random32();
+				compare_and_count(tally, bytes, INSN_MAX, 4);
+				compare_and_count(tally, bytes + 1, INSN_MAX - 1, 4);
+				compare_and_count(tally, bytes, INSN_MAX, 2);
+			}
+		}
+	}
+	report("every opcode", tally);
+}
+
+static void test_random_bytes(void **state)
+{
+	unsigned tally[VERDICT_COUNT] = {0};
+	u8 bytes[INSN_MAX + 3];
+
+	for (unsigned n = 0; n < 300000; n++) {
+		for (unsigned i = 0; i < sizeof(bytes); i++)
+			bytes[i] = random32();
+		compare_and_count(tally, bytes, sizeof(bytes), n & 1 ? 2 : 4);
+	}
+	report("random bytes", tally);
+}
+
+/* The same with prefixes and escapes likely, so that long, odd and too long instructions are among them. */
+static void test_random_prefixes(void **state)
+{
+	static const u8 prefixes[] = {
+		0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+	unsigned tally[VERDICT_COUNT] = {0};
+	u8 bytes[INSN_MAX + 3];
+
+	for (unsigned n = 0; n < 300000; n++) {
+		unsigned count = random32() % INSN_MAX;
+		u8 *b = bytes;
+
+		for (unsigned i = 0; i < sizeof(bytes); i++)
+			bytes[i] = random32();
+		while (count--)
+			*b++ = prefixes[random32() % ARRAY_SIZE(prefixes)];
+		put_opcode(b, n & 3, random32());
+		compare_and_count(tally, bytes, INSN_MAX + random32() % 4, n & 4 ? 2 : 4);
+	}
+	report("random prefixes", tally);
+}
+
+/* --- real code -------------------------------------------------------------------------------- */
+
+/* Compares along the code; where both see none (a table among the code), goes on a byte later. */
+static void sweep(unsigned *tally, const u8 *code, size_t bytes)
+{
+	struct insn insn;
+	size_t at = 0;
+
+	while (at < bytes) {
+		unsigned count = MIN(bytes - at, INSN_MAX);
+
+		compare_and_count(tally, code + at, count, 4);
+		at += insn_decode(&insn, code + at, count, 4) == DECODE_OK ? insn.length : 1;
+	}
+}
+
+/* Sweeps each executable section of an ELF32 file. */
+static void sweep_elf(const char *name, u8 *file, size_t size)
+{
+	const Elf32_Ehdr *elf = (const Elf32_Ehdr *)file;
+	unsigned tally[VERDICT_COUNT] = {0};
+
+	assert_true(size > sizeof(*elf) && !memcmp(elf->e_ident, ELFMAG "\1\1", 6));
+	assert_true(elf->e_shoff + (size_t)elf->e_shnum * sizeof(Elf32_Shdr) <= size);
+	for (unsigned i = 0; i < elf->e_shnum; i++) {
+		const Elf32_Shdr *s = (const Elf32_Shdr *)(file + elf->e_shoff) + i;
+
+		if (s->sh_type == SHT_PROGBITS && s->sh_flags & SHF_EXECINSTR) {
+			assert_true((size_t)s->sh_offset + s->sh_size <= size);
+			sweep(tally, file + s->sh_offset, s->sh_size);
+		}
+	}
+	report(name, tally);
+}
+
+static void sweep_file(const char *name)
+{
+	FILE *f = fopen(name, "rb");
+	u8 *file;
+	long size;
+
+	if (!f)
+		fail_msg("%s: cannot be opened", name);
+	fseek(f, 0, SEEK_END);
+	size = ftell(f);
+	rewind(f);
+	file = malloc(size);
+	assert_int_equal(fread(file, 1, size, f), size);
+	fclose(f);
+	sweep_elf(name, file, size);
+	free(file);
+}
+
+static void test_elf_files(void **state)
+{
+	char **names = *state;
+	char *more = strdup(getenv("DECODE_ELF") ? getenv("DECODE_ELF") : "");
+
+	for (; *names; names++)
+		sweep_file(*names);
+	for (char *name = strtok(more, " "); name; name = strtok(NULL, " "))
+		sweep_file(name);
+	free(more);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_opcode_alone),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_memory32),
+		cmocka_unit_test(test_memory16),
+		cmocka_unit_test(test_offsets),
+		cmocka_unit_test(test_immediates),
+		cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_every_opcode),
+		cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_random_prefixes),
+		cmocka_unit_test_prestate(test_elf_files, argv + 1),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
