@@ -12,7 +12,7 @@ from pathlib import Path
 from course import lab as labs
 from course import regions
 
-ANCHOR = re.compile(r'^#+ .*\{#(\w+)\}\s*$|<a id="(\w+)"></a>', re.MULTILINE)
+HEADING = re.compile(r"^#+ +(.+?)\s*$", re.MULTILINE)
 
 
 def tracked_files(root: Path) -> list[str]:
@@ -31,7 +31,9 @@ def is_hidden(name: str, patterns: list[str]) -> bool:
 
 
 def anchors(handout: Path) -> set[str]:
-    return {first or second for first, second in ANCHOR.findall(handout.read_text())}
+    """What its headings can be linked by: small letters, hyphens for spaces, no punctuation."""
+    found = HEADING.findall(handout.read_text())
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def check_lab(root: Path, lab: labs.Lab) -> list[regions.Region]:
