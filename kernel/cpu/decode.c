@@ -38,9 +38,9 @@ static inline u32 fetch(struct stream *s, unsigned size)
  * do; SDM 2A 2.1.1 says one). */
 static u8 decode_prefixes(struct insn *insn, struct stream *s, unsigned size)
 {
-	u8 byte;
+	u8 byte = fetch(s, 1);
 
-	while (opcode_map[byte = fetch(s, 1)] & CELL_PREFIX) {
+	for (; opcode_map[byte] & CELL_PREFIX; byte = fetch(s, 1)) {
 		switch (byte) {
 		case 0x66:
 			insn->op_size = 6 - size; /* the other one of 2 and 4 */

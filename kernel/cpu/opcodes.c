@@ -47,7 +47,8 @@ enum cell {
 	UD = 0, esc = 0, o = CELL_DEFINED, pf = o | CELL_PREFIX,
 
 	Ib = o | IMM_BYTE, Is = o | IMM_SIGNED, Iw = o | IMM_WORD, Iz = o | IMM_SIZE,
-	Jb = o | IMM_SIGNED, Jz = o | IMM_BRANCH, Ap = o | IMM_FAR, Iwb = o | IMM_ENTER, O = o | IMM_OFFSET,
+	Jb = o | IMM_SIGNED, Jz = o | IMM_BRANCH, Ap = o | IMM_FAR, O = o | IMM_OFFSET,
+	Iwb = o | IMM_ENTER,
 
 	E = o | CELL_MODRM, M = E | CELL_NO_REGISTER, R = E | CELL_NO_MEMORY,
 	C = E | CELL_REGISTER, L = E | CELL_LOCK,

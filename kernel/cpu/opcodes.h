@@ -7,30 +7,29 @@
 #include "base/types.h"
 
 /*
- * A cell; all zeros is an opcode that no instruction has.
+ * A cell. All zeros: no instruction has this opcode.
  *
- *   27        20 19    16 15 14 13 12 11 10  9  8  7  6  5  4  3       0
- *  +------------+--------+-----+--+--+--+--+--+--+--+--+--+--+----------+
- *  |   index    |prefixes|     |  |  | flags, see below|  |  | immediate|
- *  +------------+--------+-----+--+--+--+--+--+--+--+--+--+--+----------+
+ *   27       20 19      16 15 14 13                   4 3         0
+ *  +-----------+----------+-----+----------------------+-----------+
+ *  |   index   | prefixes |     |        flags         | immediate |
+ *  +-----------+----------+-----+----------------------+-----------+
+ *
+ * prefixes: the mandatory prefixes that make an instruction, a set of 1 << enum mandatory; the
+ *           empty set: they do not matter.
+ * index:    of a row in opcode_group or opcode_by_prefix, which has the cell that counts; or, for
+ *           CELL_BY_RM, the set of the values of ModRM.rm that are defined.
  */
-#define CELL_IMMEDIATE   0x0000000fu /* enum immediate */
-#define CELL_MODRM       (1u << 4)
-#define CELL_NO_MEMORY   (1u << 5) /* undefined where ModRM names memory */
-#define CELL_NO_REGISTER (1u << 6) /* undefined where ModRM names a register */
-#define CELL_REGISTER    (1u << 7) /* ModRM names a register whatever its mod says */
-#define CELL_LOCK        (1u << 8) /* LOCK is allowed where the destination is memory */
-#define CELL_PREFIX      (1u << 9) /* not an opcode at all */
-#define CELL_GROUP \
-	(1u << 10) /* ModRM.reg is part of the opcode: opcode_group[index] has the cell */
-#define CELL_BY_PREFIX \
-	(1u << 11) /* the mandatory prefix decides: opcode_by_prefix[index] has the cell */
-#define CELL_BY_RM \
-	(1u << 12) /* ModRM.rm is part of the opcode: index is the set of those defined */
-#define CELL_DEFINED (1u << 13)
-
-/* Which mandatory prefixes make an instruction, a set of 1 << enum mandatory; the empty set: it
- * does not matter. */
+#define CELL_IMMEDIATE      0x0000000fu /* enum immediate */
+#define CELL_MODRM          (1u << 4)
+#define CELL_NO_MEMORY      (1u << 5)  /* undefined where ModRM names memory */
+#define CELL_NO_REGISTER    (1u << 6)  /* undefined where ModRM names a register */
+#define CELL_REGISTER       (1u << 7)  /* ModRM names a register whatever its mod says */
+#define CELL_LOCK           (1u << 8)  /* LOCK is allowed where the destination is memory */
+#define CELL_PREFIX         (1u << 9)  /* not an opcode at all */
+#define CELL_GROUP          (1u << 10) /* ModRM.reg is part of the opcode */
+#define CELL_BY_PREFIX      (1u << 11) /* the mandatory prefix is part of the opcode */
+#define CELL_BY_RM          (1u << 12) /* ModRM.rm is part of the opcode */
+#define CELL_DEFINED        (1u << 13)
 #define CELL_PREFIXES(cell) ((cell) >> 16 & 0xf)
 #define CELL_INDEX(cell)    ((cell) >> 20 & 0xff)
 
