@@ -1,34 +1,8 @@
-/* The bounds of guest-physical memory, checked once for all who read and write it. */
+/* Copies to and from guest-physical memory, and those who hear of it. */
 #include "mmu/gmem.h"
 
 #include "base/check.h"
 #include "base/string.h"
-
-bool gmem_is_ram(const struct gmem *mem, gpa_t address, u32 bytes)
-{
-	/* Not `address + bytes <= size`: that sum wraps for an address near 4 GiB. */
-	if (address.v > mem->size || bytes > mem->size - address.v)
-		return false;
-	return address.v >= GMEM_HOLE_END || address.v + bytes <= GMEM_HOLE_START;
-}
-
-/* The same for what does not cross into another frame: a byte, or a word in its place. */
-static bool is_ram_at(const struct gmem *mem, u32 address)
-{
-	/* One comparison for both ends of the hole: what lies below it wraps to a large number. */
-	return address < mem->size && address - GMEM_HOLE_START >= GMEM_HOLE_END - GMEM_HOLE_START;
-}
-
-hpa_t gmem_hpa(const struct gmem *mem, gpa_t address)
-{
-	check(is_ram_at(mem, address.v));
-	return hpa(mem->base.v + address.v);
-}
-
-unsigned gmem_watchers(const struct gmem *mem, u32 gfn)
-{
-	return mem->watch && gfn < mem->size >> PAGE_SHIFT ? mem->watch[gfn] : 0;
-}
 
 static void tell_watchers(struct gmem *mem, u32 gfn)
 {
@@ -82,14 +56,14 @@ bool gmem_write(struct gmem *mem, gpa_t address, const void *buffer, u32 bytes)
 
 u32 gmem_read32(struct gmem *mem, gpa_t address)
 {
-	if (!is_ram_at(mem, address.v))
+	if (!gmem_is_ram(mem, address, 1))
 		return 0xffffffff;
 	return *(u32 *)pointer(mem, address.v);
 }
 
 void gmem_write32(struct gmem *mem, gpa_t address, u32 value)
 {
-	if (!is_ram_at(mem, address.v))
+	if (!gmem_is_ram(mem, address, 1))
 		return;
 	*(u32 *)pointer(mem, address.v) = value;
 	tell_watchers(mem, address.v >> PAGE_SHIFT);

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/check.h"
 #include "base/types.h"
 
 /* The hole that every PC has below 1 MiB (video memory and ROM): not RAM in our guests either. */
@@ -36,10 +37,20 @@ struct gmem {
 };
 
 /* Whether all of [address, address + bytes) is RAM. No range goes past 4 GiB. */
-bool gmem_is_ram(const struct gmem *, gpa_t address, u32 bytes);
+static inline bool gmem_is_ram(const struct gmem *mem, gpa_t address, u32 bytes)
+{
+	/* Not `address + bytes <= size`: that sum wraps for an address near 4 GiB. */
+	if (address.v > mem->size || bytes > mem->size - address.v)
+		return false;
+	return address.v >= GMEM_HOLE_END || address.v + bytes <= GMEM_HOLE_START;
+}
 
 /* Where a byte of RAM lies in the real machine. The address must be RAM. */
-hpa_t gmem_hpa(const struct gmem *, gpa_t address);
+static inline hpa_t gmem_hpa(const struct gmem *mem, gpa_t address)
+{
+	check(gmem_is_ram(mem, address, 1));
+	return hpa(mem->base.v + address.v);
+}
 
 /* Copy bytes; may cross frames. False, and nothing copied, if any byte is not RAM. */
 bool gmem_read(struct gmem *, gpa_t address, void *buffer, u32 bytes);
@@ -59,4 +70,9 @@ void gmem_write32(struct gmem *, gpa_t address, u32 value);
  */
 bool gmem_watch(struct gmem *, u32 gfn, unsigned watchers);
 bool gmem_unwatch(struct gmem *, u32 gfn, unsigned watchers);
-unsigned gmem_watchers(const struct gmem *, u32 gfn);
+
+/* Who watches a frame: a set of enum watch. */
+static inline unsigned gmem_watchers(const struct gmem *mem, u32 gfn)
+{
+	return mem->watch && gfn < mem->size >> PAGE_SHIFT ? mem->watch[gfn] : 0;
+}

@@ -33,8 +33,11 @@ static void set_bits(struct gmem *mem, struct entry *entry, u32 bits)
 		gmem_write32(mem, entry->at, entry->value |= bits);
 }
 
-static struct walk page_fault(u32 error)
+/* The error code tells the access as well, whatever was wrong with it (SDM 3A 4.7). */
+static struct walk page_fault(u32 cause, enum access access, bool user)
 {
+	u32 error = cause | (access == ACCESS_WRITE ? PF_WRITE : 0) | (user ? PF_USER : 0);
+
 	return (struct walk){.ok = false, .error = error};
 }
 
@@ -52,8 +55,7 @@ static bool allowed(const struct paging *paging, u32 rights, enum access access,
 struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t address,
 	enum access access, unsigned cpl, bool set_ad)
 {
-	bool write = access == ACCESS_WRITE, user = cpl == 3;
-	u32 error = (write ? PF_WRITE : 0) | (user ? PF_USER : 0); /* SDM 3A 4.7 */
+	bool user = cpl == 3;
 
 	if (!paging->on)
 		return (struct walk){.ok = true,
@@ -66,9 +68,9 @@ struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t addres
 	bool large = paging->pse && directory.value & PTE_PS; /* table 4-4; else PS is ignored */
 
 	if (!(directory.value & PTE_P))
-		return page_fault(error);
+		return page_fault(0, access, user);
 	if (large && directory.value & PDE_LARGE_RESERVED)
-		return page_fault(error | PF_PRESENT | PF_RESERVED);
+		return page_fault(PF_PRESENT | PF_RESERVED, access, user);
 
 	/* The entry that maps the page: a large page's is the directory's own. */
 	struct entry page = directory;
@@ -76,18 +78,18 @@ struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t addres
 	if (!large)
 		page = read_entry(mem, directory.value, pte_index(address.v));
 	if (!(page.value & PTE_P))
-		return page_fault(error);
+		return page_fault(0, access, user);
 
 	u32 rights = directory.value & page.value;
 
 	if (!allowed(paging, rights, access, user))
-		return page_fault(error | PF_PRESENT);
+		return page_fault(PF_PRESENT, access, user);
 
 	/* SDM 3A 4.8. A directory entry that leads to a table has no dirty bit. */
 	if (set_ad) {
 		if (!large)
 			set_bits(mem, &directory, PTE_A);
-		set_bits(mem, &page, PTE_A | (write ? PTE_D : 0));
+		set_bits(mem, &page, PTE_A | (access == ACCESS_WRITE ? PTE_D : 0));
 	}
 
 	u32 frame = large ? PDE_LARGE_FRAME : PTE_FRAME;
