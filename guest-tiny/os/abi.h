@@ -43,11 +43,12 @@ struct system_info {
 /*
  * A process's address space. Nothing of it has a frame until it is touched.
  *
- *   0           1 MiB               RAM's end    1 GiB              heap ->        <- stack   2 GiB
- *   +--+--------+-------------------+------------+------+----------+------ ------+-------+--------
- *   |  | low    | kernel, frames    |            | code | data,bss |                  | 64 KiB|
- *   +--+--------+-------------------+------------+------+----------+------ ------+-------+--------
- *    ^ page 0 is never mapped        (supervisor)  (user)
+ *   0          1 MiB            RAM's end     1 GiB                                      2 GiB
+ *   +--+-------+----------------+             +------+-----------+---------+   +----------+
+ *   |  | low   | kernel, frames |             | code | data, bss | heap -> |   | <- stack |
+ *   +--+-------+----------------+             +------+-----------+---------+   +----------+
+ *    ^ page 0 is never mapped                   64 KiB of stack; the heap ends 16 MiB below 2 GiB
+ *   |------- supervisor --------|             |----------------- user --------------------|
  */
 #define USER_BASE   0x40000000u
 #define USER_END    0x80000000u

@@ -25,11 +25,10 @@ void clock_init(void)
 
 u32 clock_ticks(void)
 {
-	return *(volatile u32 *)&ticks;
+	return ticks;
 }
 
-/* Every tick wakes every sleeper, and most of them go back to sleep: simple, and cheap for a few.
- */
+/* Every tick wakes every sleeper, and most go back to sleep: simple, and cheap for a few. */
 void clock_sleep(u32 count)
 {
 	u32 start = ticks;

@@ -3,8 +3,9 @@
  * and become readable when their line is complete.
  *
  *   ... | read already | complete lines | being typed | free ...
- *                      ^ taken          ^ complete    ^ typed         (counted up, used modulo
- * SIZE)
+ *                      ^ taken          ^ complete    ^ typed
+ *
+ * The three only count up; modulo SIZE they are places in the ring.
  */
 #include "os.h"
 

@@ -1,5 +1,4 @@
-/* Exceptions. In user mode they are the process's affair, and at worst its end; in the kernel they
- * are a mistake in the kernel. */
+/* Exceptions: of a program, at worst its end; of the kernel, a mistake in the kernel. */
 #include "os.h"
 
 #include "insn.h"

@@ -135,5 +135,6 @@ void guest_main(const struct multiboot_info *info)
 	syscall_init();
 	/* The next lines come when the first program runs: from fault.c, syscall.c and itself. */
 	print_to(shell, sizeof shell, "shell %s %s", options.name, options.script);
-	process_idle(shell);
+	process_run(shell);
+	process_idle();
 }

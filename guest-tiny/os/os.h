@@ -78,6 +78,8 @@ struct process {
 	u32 *kernel_esp;       /* while it does not run: where switch_stack() left its registers */
 };
 
+#define FIRST_PID 1 /* the shell that the kernel starts */
+
 /* Slot 0 is the idle loop's. A slot keeps pid and status until its next process. */
 extern struct process processes[PROCESS_MAX];
 extern struct process *current;
@@ -86,15 +88,15 @@ extern struct process *current;
 struct process *process_run(const char *command);
 /* NULL if no slot holds it any more; it may have ended (FREE). */
 struct process *process_find(u32 pid);
-/* Frees what it has. Returns only if it is not the current one. */
+/* Frees what it has. Returns only if it is not the current one. The first must not end. */
 void process_end(struct process *, int status);
 /* Gives the processor to the next that is ready, else to the idle loop. */
 void process_yield(void);
 /* Waits until somebody calls process_wake() with the same address. */
 void process_block(const void *what, const char *word);
 void process_wake(const void *what);
-/* The idle loop. Runs `command`, and again whenever it has ended. */
-NORETURN void process_idle(const char *command);
+/* The idle loop: what the kernel's first thread does when nobody else is ready. */
+NORETURN void process_idle(void);
 
 /* --- fault.c: what becomes of a process that faults ------------------------------------------ */
 

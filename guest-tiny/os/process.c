@@ -34,7 +34,7 @@ static u8 *stack_end(const struct process *p)
 	return stacks[p - processes + 1];
 }
 
-/* The slot that has been free for longest, so that an exit status is kept for a while. */
+/* The next free slot after the last one taken: so an ended process's status is kept for a while. */
 static struct process *find_free(void)
 {
 	static u32 last;
@@ -173,21 +173,17 @@ void process_end(struct process *p, int status)
 	p->state = FREE;
 	p->status = status;
 	process_wake(p);
+	if (p->pid == FIRST_PID) {
+		print("tinyos: the first process has ended, and with it the system\n");
+		machine_end(1);
+	}
 	if (p == current)
 		process_yield();
 }
 
-void process_idle(const char *command)
+void process_idle(void)
 {
-	struct process *first = processes;
-
 	for (;;) {
-		if (first == processes || first->state == FREE)
-			first = process_run(command);
-		if (!first) {
-			print("tinyos: \"%s\" cannot be started\n", command);
-			machine_end(1);
-		}
 		process_yield();
 		sti_hlt();
 		cli();

@@ -113,8 +113,7 @@ bool space_touch(struct process *p, u32 address, bool write)
 		ram_free(frame);
 		return false;
 	}
-	/* No INVLPG: the processor keeps nothing about pages that were not there (SDM 3A 4.10.2.3).
-	 */
+	/* No INVLPG: nothing is remembered of a page that was not there (SDM 3A 4.10.2.3). */
 	*entry = (u32)frame | PTE_P | PTE_U | (writable ? PTE_W : 0);
 	return writable || !write;
 }

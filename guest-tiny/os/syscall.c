@@ -76,7 +76,7 @@ static int sys_kill(u32 pid, u32 b, u32 c)
 {
 	struct process *p = process_find(pid);
 
-	if (!p || p->state == FREE)
+	if (!p || p->state == FREE || pid == FIRST_PID)
 		return -1;
 	process_end(p, STATUS_KILLED);
 	return 0;
@@ -86,10 +86,11 @@ static int sys_process(u32 slot, u32 info, u32 c)
 {
 	static const char *const names[] = {[READY] = "ready", [RUNNING] = "running"};
 	struct process_info *to = (struct process_info *)info;
-	const struct process *p = &processes[slot];
+	const struct process *p;
 
 	if (slot >= PROCESS_MAX || !space_touch_range(current, info, sizeof *to, true))
 		return -1;
+	p = &processes[slot];
 	if (p->state == FREE)
 		return 0;
 	to->pid = p->pid;

@@ -89,6 +89,7 @@ def test_programs(mode):
         ("stack", "page fault (#14, error 6)"),
         ("divide", "divide error (#0, error 0)"),
         ("cli", "general protection (#13, error 0)"),
+        ("fpu", "no FPU (#7, error 0)"),
         ("port", "general protection (#13, error 0)"),
     ],
 )
@@ -108,6 +109,12 @@ def test_preemption(mode):
     spin = [line.split() for line in out[first:second] if " spin " in line]
     assert [p[:3] for p in spin] == [["2", "spin", "ready"]] and int(spin[0][3]) >= 10
     assert not any(" spin " in line for line in out[second:])
+
+
+def test_first_process_stays(mode):
+    assert script(mode, "kill 1", "kill 2")[1::2][:2] == [
+        f'kill: there is no process "{pid}" that may be ended' for pid in "12"
+    ]
 
 
 def test_memory_runs_out(mode):
@@ -152,5 +159,5 @@ def test_keyboard(mode):
 
 def test_same_in_the_cave():
     """All that does not depend on time is equal, to the letter."""
-    commands = ["help", "run count 3", "run primes", "run fault", "run fault divide", "run fault cli", "mem"]
+    commands = ["help", "run count 3", "run primes", "run fault", "run fault divide", "run fault cli", "kill 1", "mem"]
     assert script("cave", *commands) == script("bare", *commands)

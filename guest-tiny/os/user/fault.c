@@ -36,6 +36,11 @@ static void touch_port(void)
 	asm volatile("outb %%al, $0xf4" : : "a"(0));
 }
 
+static void use_fpu(void)
+{
+	asm volatile("fninit");
+}
+
 /* Goes down page by page: the stack grows on demand, up to its limit. */
 static void overflow(void)
 {
@@ -55,6 +60,7 @@ static const struct {
 	{"divide", divide},
 	{"cli", mask_interrupts},
 	{"port", touch_port},
+	{"fpu", use_fpu},
 	{"stack", overflow},
 };
 
@@ -63,6 +69,6 @@ int main(const char *argument)
 	for (u32 i = 0; i < ARRAY_SIZE(ways); i++)
 		if (!strcmp(*argument ? argument : "kernel", ways[i].name))
 			ways[i].run();
-	print("fault: kernel, code, null, divide, cli, port or stack\n");
+	print("fault: kernel, code, null, divide, cli, port, fpu or stack\n");
 	return 1;
 }

@@ -71,7 +71,7 @@ static void do_run(const char *rest)
 static void do_kill(const char *rest)
 {
 	if (kill(number(rest, 0)) < 0)
-		print("kill: there is no process \"%s\"\n", rest);
+		print("kill: there is no process \"%s\" that may be ended\n", rest);
 }
 
 static void do_halt(const char *rest)
