@@ -2,11 +2,10 @@
  * The bus: which device answers at which port or address. It knows no device; a machine gives it
  * two tables.
  *
- *   vcpu: OUT 0x3f8, AL --> exit --> bus_port_out() --+-- 0x020 pic
- *                                                     +-- 0x040 pit
- *                                                     +-- 0x3f8 uart  <-- this range answers
- *                                                     +-- (nobody: the write vanishes, a read
- * floats to ones)
+ *   OUT 0x3f8, AL --> exit --> bus_port_out() --+-- 0x020 pic
+ *                                               +-- 0x040 pit
+ *                                               +-- 0x3f8 uart  <-- this range answers
+ *                                               +-- nobody: a write vanishes, a read gives ones
  */
 #pragma once
 
@@ -16,10 +15,9 @@
 #define NEVER (~0ull)
 
 /*
- * A run of ports. `machine` is bus->machine. `now` is the machine's clock in nanoseconds. Accesses
- * of up to `width` bytes reach the device whole; a wider one, or one that leaves the range, arrives
- * as single bytes, lowest port first, as the ISA bus splits it (386 hardware reference
- * manual 7.2.3).
+ * A run of ports. `machine` is bus->machine, `now` its clock in nanoseconds. Accesses of up to
+ * `width` bytes reach the device whole; a wider one, or one that leaves the range, arrives as
+ * single bytes, lowest port first, as the ISA bus splits it.
  */
 struct port_range {
 	u16 first, count;
@@ -28,8 +26,7 @@ struct port_range {
 	void (*out)(void *machine, u16 port, unsigned size, u32 value, u64 now);
 };
 
-/* A run of memory addresses that a device answers. Accesses are split into bytes in the same way.
- */
+/* A run of memory addresses that a device answers. Wider accesses are split in the same way. */
 struct mmio_range {
 	u32 first, count;
 	unsigned width;

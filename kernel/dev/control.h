@@ -1,8 +1,9 @@
 /*
- * How a guest ends or resets its machine, and the A20 gate: port 0xf4 (QEMU's isa-debug-exit), port
- * 0x92 (system control port A), port 0xcf9 (the PIIX's reset control register). The keyboard
- * controller does both too, through this. Source: QEMU hw/misc/debugexit.c; IBM PS/2 technical
- * reference, port 92; Intel 82371SB data sheet 2.4.3.
+ * How a guest ends or resets its machine, and the A20 gate. The keyboard controller uses it too.
+ *
+ *   port 0x0f4: QEMU's isa-debug-exit, power off with a status
+ *   port 0x092: system control port A: A20 and reset (IBM PS/2 technical reference)
+ *   port 0xcf9: reset control register (Intel 82371SB data sheet)
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /*
  * One counter of an 8254: its count and its output as functions of time. Nothing runs here: time is
  * the number of the last tick of the counter's clock, and all is computed from the tick at which
- * the count was loaded. Source: Intel 8254 data sheet (231164), "Mode Definitions"; "DS" below.
+ * the count was loaded. Source: Intel 8254 data sheet (231164), "Mode Definitions", "DS" below.
  *
  *   count written --> `written` --- at tick load_at ---> `count`, counted down from tick `start`
  *                    (count register)                    (counting element)
@@ -28,6 +28,7 @@ struct counter {
 	u16 rest;    /* COUNTER_IDLE: where the counting element stood */
 
 	u32 written;  /* the count register; 0: none since the mode was set */
+	bool null;    /* the count register has not been loaded yet (status bit 6) */
 	bool waiting; /* it will be loaded at tick `load_at`, to count as if from `load_start` */
 	u64 load_at, load_start;
 };

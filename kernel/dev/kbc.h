@@ -3,9 +3,8 @@
  * probed, and the usual way to reset a PC. Source: IBM PS/2 technical reference, "Keyboard and
  * Auxiliary Device Controller".
  *
- *   port 0x60 write: to the keyboard, or the argument of a controller command      read: the output
- * buffer port 0x64 write: a controller command                                           read:
- * status
+ *   port 0x60   read: the output buffer   write: to the keyboard, or a command's argument
+ *   port 0x64   read: status              write: a command to the controller
  */
 #pragma once
 
@@ -20,7 +19,6 @@ struct kbc {
 	u8 command_byte; /* read by command 0x20, written by 0x60 */
 	u8 argument_of;  /* the controller command that waits for its argument, or 0 */
 	u8 keyboard_argument_of;
-	u8 keyboard_set; /* scan code set */
 	bool last_was_command;
 
 	u8 output[KBC_QUEUE]; /* answers that wait to be read: the first is in the output buffer */

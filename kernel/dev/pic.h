@@ -41,9 +41,8 @@ struct pic_chip {
 
 	bool read_isr; /* OCW3: the even port reads the ISR, else the IRR */
 	bool poll;     /* OCW3: the next read is an acknowledge */
-	u8 expect;     /* the initialisation word that the odd port takes next: 2, 3, 4, or 0 when
-			  initialised */
-	bool expect_icw4;
+	u8 expect;     /* the odd port takes ICW2, 3 or 4 next; 0: the mask */
+	bool expect_icw3, expect_icw4;
 };
 
 struct pic {
@@ -74,9 +73,9 @@ void pic_write(struct pic *, u16 port, u8 value);
 int pic_chip_winner(const struct pic_chip *);
 /* One chip's INTA: takes the winner into service and returns it, or 7 if there is none. */
 unsigned pic_chip_acknowledge(struct pic_chip *);
-/* OCW2: ends service of `input`, and makes it the lowest in priority if `rotate`. The non-specific
- * form finds it. */
+/* OCW2: ends the service of `input`, and makes it the lowest in priority if `rotate`. */
 void pic_chip_end(struct pic_chip *, unsigned input, bool rotate);
+/* The input in service that has the highest priority, or -1. */
 int pic_chip_in_service(const struct pic_chip *);
 /* Carries the second chip's INT pin to input 2 of the first: after every change of either. */
 void pic_cascade(struct pic *);

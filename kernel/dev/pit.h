@@ -1,10 +1,11 @@
 /*
  * The 8254 interval timer: three counters on one clock of 1,193,182 Hz, their control words,
- * latches and byte order; and port 0x61, which holds counter 2's gate and shows its output. Source:
- * Intel 8254 data sheet (231164).
+ * latches and byte order; and port 0x61, which holds counter 2's gate and shows its output.
+ * Source: Intel 8254 data sheet (231164), "DS" below.
  *
- *   counter 0 --> IRQ 0        counter 1 (memory refresh)        counter 2, gated by port 0x61 -->
- * speaker, port 0x61 bit 5
+ *   gate on ----------> counter 0 --> IRQ 0
+ *   gate on ----------> counter 1     (memory refresh)
+ *   port 0x61 bit 0 --> counter 2 --> port 0x61 bit 5, speaker
  *
  * Tick k of the clock comes at exactly ceil(k * 10^9 / 1193182) nanoseconds of the machine's clock,
  * so nothing drifts. A count is loaded at the tick after it is written, as in the chip.

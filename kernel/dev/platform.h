@@ -2,10 +2,10 @@
  * One machine's devices, wired to one bus: a PC without a disk. All that a guest can tell about
  * them, and when it can, comes from here; nothing reads a real clock or a real device.
  *
- *   vmm: IN, OUT, MMIO --> bus --> pic  pit  uart  rtc  kbc  control  screen  port 0xe9
- *                                   ^    |    |     |    |      |
- *                                   +----+----+-----+----+      +--> control.request: power off,
- * reset | request lines vmm: pending?, acknowledge <----+
+ *   IN, OUT, MMIO --> bus --> pic  pit  uart  rtc  kbc  control  screen  port 0xe9
+ *                              |    |    |     |    |      |
+ *   pending?, acknowledge <----+<---+----+-----+----+      +--> request: power off, reset
+ *                                   request lines
  *
  * Absent, and so all ones: COM2 to COM4, DMA, PCI, ISA PnP, disks, video BIOS.
  */
@@ -42,28 +42,25 @@ struct platform {
 	void (*debug)(void *owner, u8 byte);
 };
 
-/* The state in which a PC's firmware hands over to a loader, at nanosecond 0 of the machine's
- * clock. */
+/* As a PC's firmware hands over to a loader, at nanosecond 0 of the machine's clock. */
 void platform_init(struct platform *, const struct platform_config *);
 
 /*
  * `now`, here and in the bus's functions, is the machine's clock in nanoseconds since
- * platform_init(). It never goes back. platform_advance() raises the interrupts whose time has
- * come; call it at each deadline and before asking whether an interrupt is pending.
- * platform_deadline() is the next time at which that is of use: later than `now`, or NEVER. It
- * changes with every bus access.
+ * platform_init(); it never goes back. platform_advance() raises the interrupts whose time has
+ * come: call it at each deadline, and before asking whether an interrupt is pending.
+ * platform_deadline() is the next time at which that is of use, later than `now`, or NEVER: ask
+ * after platform_advance(); any bus access may change it.
  */
 void platform_advance(struct platform *, u64 now);
 u64 platform_deadline(const struct platform *, u64 now);
 
 /* Whether the CPU's INTR pin is high, as of the last advance or bus access. */
 bool platform_interrupt_pending(const struct platform *);
-/* The CPU's INTA: advances to `now` and returns the vector, a spurious one if the request has gone.
- */
+/* The CPU's INTA: advances to `now`, returns the vector; a spurious one if the request has gone. */
 u8 platform_interrupt_acknowledge(struct platform *, u64 now);
 
-/* A key is typed on the terminal behind COM1. False: 256 bytes wait already and this one is lost.
- */
+/* A key is typed on the terminal behind COM1. False: 256 wait already and this one is lost. */
 bool platform_receive(struct platform *, u8 byte);
 
 /* The FPU's error pin, for a guest with CR0.NE = 0: raises IRQ 13, until the guest writes port 0xf0

@@ -2,14 +2,14 @@
  * A 16550A serial port, COM1. Source: National Semiconductor PC16550D data sheet (June 1995), "DS"
  * below.
  *
- *   uart_receive() --> queue (256) --> FIFO (16, or 1) --> RBR        The line is infinitely fast
- * in both directions: what is written to THR is out at once, so LSR transmit()
- * <-------------------------------------------- THR      always shows an empty transmitter.
+ *   uart_receive() --> waiting (256) --> rx FIFO (16, or 1) --> RBR
+ *   transmit() <----------------------------------------------- THR
  *
- * Nothing depends on time, and the divisor is only remembered. The queue holds what has been typed
- * while the FIFO is full, so there is no overrun but in loopback. A FIFO that is not empty but
- * below its trigger level gives the character time-out interrupt at once, not after four character
- * times. uart.c is the register file; uart_irq.c decides when to interrupt.
+ * The line is infinitely fast in both directions. What is written to THR is out at once, so LSR
+ * always shows an empty transmitter; what is typed waits outside only while the FIFO is full, so
+ * there is no overrun but in loopback. Nothing depends on time: the divisor is only remembered, and
+ * bytes in a FIFO that is below its trigger level interrupt at once (the character time-out), not
+ * after four character times. uart.c is the register file; uart_irq.c decides when to interrupt.
  */
 #pragma once
 
@@ -78,8 +78,7 @@ struct uart {
 	struct uart_queue waiting; /* typed, not yet on the line */
 };
 
-/* Reset state (DS table I), with a terminal attached (CTS, DSR, DCD on). `transmit` takes each byte
- * sent. */
+/* Reset state (DS table I), with a terminal attached: CTS, DSR, DCD. `transmit` gets each byte. */
 void uart_init(struct uart *, struct pic *, unsigned irq, void (*transmit)(void *owner, u8 byte),
 	void *owner);
 
@@ -89,8 +88,7 @@ void uart_write(struct uart *, enum uart_register, u8 value);
 /* A byte arrives from outside. False: the queue is full and the byte is lost. */
 bool uart_receive(struct uart *, u8 byte);
 
-/* Between uart.c and uart_irq.c. The highest-priority interrupt that is pending and enabled, as IIR
- * bits 3:0. */
+/* Between uart.c and uart_irq.c. The most urgent interrupt pending and enabled: IIR bits 3:0. */
 u8 uart_cause(const struct uart *);
 /* Sets the request line to what uart_cause() and OUT2 say: after every change of a register. */
 void uart_update(struct uart *);

@@ -1,0 +1,77 @@
+/* The bus: finds who answers, and cuts accesses to the width of what is there. */
+#include "dev/bus.h"
+
+static const struct port_range *find_ports(const struct bus *bus, u16 port)
+{
+	for (unsigned i = 0; i < bus->port_ranges; i++)
+		if ((u32)port - bus->ports[i].first < bus->ports[i].count)
+			return &bus->ports[i];
+	return NULL;
+}
+
+static const struct mmio_range *find_mmio(const struct bus *bus, u32 address)
+{
+	for (unsigned i = 0; i < bus->mmio_ranges; i++)
+		if (address - bus->mmio[i].first < bus->mmio[i].count)
+			return &bus->mmio[i];
+	return NULL;
+}
+
+u32 bus_port_in(struct bus *bus, u16 port, unsigned size, u64 now)
+{
+	const struct port_range *range = find_ports(bus, port);
+	u32 value = 0;
+
+	if (range && size <= range->width && port - range->first + size <= range->count)
+		return range->in(bus->machine, port, size, now);
+	if (size == 1) {
+		bus->absent++;
+		return 0xff;
+	}
+	for (unsigned i = 0; i < size; i++)
+		value |= bus_port_in(bus, port + i, 1, now) << 8 * i;
+	return value;
+}
+
+void bus_port_out(struct bus *bus, u16 port, unsigned size, u32 value, u64 now)
+{
+	const struct port_range *range = find_ports(bus, port);
+
+	if (range && size <= range->width && port - range->first + size <= range->count)
+		range->out(bus->machine, port, size, value, now);
+	else if (size == 1)
+		bus->absent++;
+	else
+		for (unsigned i = 0; i < size; i++)
+			bus_port_out(bus, port + i, 1, value >> 8 * i & 0xff, now);
+}
+
+u32 bus_mmio_read(struct bus *bus, gpa_t address, unsigned size, u64 now)
+{
+	const struct mmio_range *range = find_mmio(bus, address.v);
+	u32 offset = range ? address.v - range->first : 0, value = 0;
+
+	if (range && size <= range->width && offset + size <= range->count)
+		return range->read(bus->machine, offset, size, now);
+	if (size == 1) {
+		bus->absent++;
+		return 0xff;
+	}
+	for (unsigned i = 0; i < size; i++)
+		value |= bus_mmio_read(bus, gpa(address.v + i), 1, now) << 8 * i;
+	return value;
+}
+
+void bus_mmio_write(struct bus *bus, gpa_t address, unsigned size, u32 value, u64 now)
+{
+	const struct mmio_range *range = find_mmio(bus, address.v);
+	u32 offset = range ? address.v - range->first : 0;
+
+	if (range && size <= range->width && offset + size <= range->count)
+		range->write(bus->machine, offset, size, value, now);
+	else if (size == 1)
+		bus->absent++;
+	else
+		for (unsigned i = 0; i < size; i++)
+			bus_mmio_write(bus, gpa(address.v + i), 1, value >> 8 * i & 0xff, now);
+}

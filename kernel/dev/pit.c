@@ -1,0 +1,207 @@
+/*
+ * The 8254's register file, and port 0x61.
+ *
+ *   port 0x43, control word:   | counter 7:6 | access 5:4 | mode 3:1 | BCD 0 |
+ *       access 0 latches the count of that counter; counter 3 is the read-back command:
+ *                              | 1 1 | /count 5 | /status 4 | counters 3:1 | 0 |
+ *   ports 0x40 to 0x42, status:| OUT 7 | null count 6 | access 5:4 | mode 3:1 | BCD 0 |
+ */
+#include "dev/pit.h"
+
+#include "base/math64.h"
+#include "dev/bus.h"
+
+#define ACCESS_LATCH 0
+#define ACCESS_LOW   1
+#define ACCESS_HIGH  2
+#define ACCESS_BOTH  3
+
+#define READ_BACK           3
+#define READ_BACK_NO_COUNT  0x20u
+#define READ_BACK_NO_STATUS 0x10u
+
+#define STATUS_OUT        0x80u
+#define STATUS_NULL_COUNT 0x40u
+
+#define SPEAKER       2 /* its counter */
+#define PORT61_GATE   0x01u
+#define PORT61_KEPT   0x0fu
+#define PORT61_TOGGLE 0x10u
+#define PORT61_OUT    0x20u
+#define REFRESH_TICKS 18u /* between two toggles: 15 us (IBM PC/AT technical reference, port 61) */
+
+static u64 tick_at(u64 now)
+{
+	return mul_div(now, PIT_HZ, NS_PER_SECOND);
+}
+
+/* The first nanosecond of a tick. */
+static u64 time_of(u64 tick)
+{
+	u64 floor = mul_div(tick, NS_PER_SECOND, PIT_HZ);
+
+	return tick_at(floor) < tick ? floor + 1 : floor;
+}
+
+/* The output of counter 0 is the request line. */
+static void carry_output(struct pit *pit)
+{
+	pic_set_line(pit->pic, IRQ_TIMER, counter_output(&pit->channel[0].counter, pit->tick));
+}
+
+void pit_advance(struct pit *pit, u64 now)
+{
+	u64 tick = tick_at(now);
+	struct counter *timer = &pit->channel[0].counter;
+
+	if (tick == pit->tick)
+		return;
+	if (counter_next_rise(timer, pit->tick) <= tick) { /* it has been low in between */
+		pic_set_line(pit->pic, IRQ_TIMER, false);
+		pic_set_line(pit->pic, IRQ_TIMER, true);
+	}
+	for (unsigned i = 0; i < PIT_CHANNELS; i++)
+		counter_sync(&pit->channel[i].counter, tick);
+	pit->tick = tick;
+	carry_output(pit);
+}
+
+u64 pit_deadline(const struct pit *pit)
+{
+	u64 rise = counter_next_rise(&pit->channel[0].counter, pit->tick);
+
+	return rise == NEVER ? NEVER : time_of(rise);
+}
+
+/* A second latch command changes nothing until the first has been read (DS "Counter Latch"). */
+static void latch_count(struct pit *pit, struct pit_channel *ch)
+{
+	if (!ch->latched)
+		ch->latch = counter_value(&ch->counter, pit->tick);
+	ch->latched = true;
+}
+
+static void latch_status(struct pit *pit, struct pit_channel *ch)
+{
+	const struct counter *c = &ch->counter;
+
+	if (ch->status_latched)
+		return;
+	ch->status_latched = true;
+	ch->status = (counter_output(c, pit->tick) ? STATUS_OUT : 0) |
+		     (c->null ? STATUS_NULL_COUNT : 0) | ch->access << 4 | c->mode << 1 | c->bcd;
+}
+
+static void read_back(struct pit *pit, u8 value)
+{
+	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
+		if (!(value & 2u << i))
+			continue;
+		if (!(value & READ_BACK_NO_COUNT))
+			latch_count(pit, &pit->channel[i]);
+		if (!(value & READ_BACK_NO_STATUS))
+			latch_status(pit, &pit->channel[i]);
+	}
+}
+
+static void control(struct pit *pit, u8 value)
+{
+	struct pit_channel *ch = &pit->channel[value >> 6 & 3];
+	unsigned access = value >> 4 & 3, mode = value >> 1 & 7;
+
+	if (value >> 6 == READ_BACK) {
+		read_back(pit, value);
+	} else if (access == ACCESS_LATCH) {
+		latch_count(pit, ch);
+	} else {
+		ch->access = access;
+		ch->read_high = ch->write_high = ch->latched = ch->status_latched = false;
+		/* Modes 6 and 7 are 2 and 3: the bit is not looked at. */
+		counter_set_mode(&ch->counter, mode > 5 ? mode - 4 : mode, value & 1, pit->tick);
+	}
+}
+
+static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
+{
+	if (ch->access == ACCESS_LOW) {
+		counter_write(&ch->counter, value, pit->tick);
+	} else if (ch->access == ACCESS_HIGH) {
+		counter_write(&ch->counter, value << 8, pit->tick);
+	} else if (ch->write_high) {
+		ch->write_high = false;
+		counter_write(&ch->counter, value << 8 | ch->low, pit->tick);
+	} else {
+		ch->write_high = true;
+		ch->low = value;
+		counter_write_begins(&ch->counter, pit->tick);
+	}
+}
+
+static u8 read_count(struct pit *pit, struct pit_channel *ch)
+{
+	u16 count = ch->latched ? ch->latch : counter_value(&ch->counter, pit->tick);
+	bool high = ch->access == ACCESS_HIGH || ch->read_high;
+
+	ch->read_high = ch->access == ACCESS_BOTH && !high;
+	if (!ch->read_high) /* that was the last byte */
+		ch->latched = false;
+	return high ? count >> 8 : count;
+}
+
+u8 pit_read(struct pit *pit, u16 port, u64 now)
+{
+	struct pit_channel *ch = &pit->channel[port & 3];
+
+	if ((port & 3) == 3) /* the control word cannot be read: nobody drives the bus */
+		return 0xff;
+	pit_advance(pit, now);
+	if (ch->status_latched) {
+		ch->status_latched = false;
+		return ch->status;
+	}
+	return read_count(pit, ch);
+}
+
+void pit_write(struct pit *pit, u16 port, u8 value, u64 now)
+{
+	pit_advance(pit, now);
+	if ((port & 3) == 3)
+		control(pit, value);
+	else
+		write_count(pit, &pit->channel[port & 3], value);
+	carry_output(pit);
+}
+
+u8 pit_read_port61(struct pit *pit, u64 now)
+{
+	u8 value = pit->port61;
+
+	pit_advance(pit, now);
+	if (div64(pit->tick, REFRESH_TICKS) & 1)
+		value |= PORT61_TOGGLE;
+	if (counter_output(&pit->channel[SPEAKER].counter, pit->tick))
+		value |= PORT61_OUT;
+	return value;
+}
+
+void pit_write_port61(struct pit *pit, u8 value, u64 now)
+{
+	pit_advance(pit, now);
+	pit->port61 = value & PORT61_KEPT;
+	counter_set_gate(&pit->channel[SPEAKER].counter, value & PORT61_GATE, pit->tick);
+}
+
+void pit_init(struct pit *pit, struct pic *pic)
+{
+	static const struct {
+		u8 word, count;
+	} firmware[PIT_CHANNELS] = {{0x36, 0}, {0x54, REFRESH_TICKS}, {0xb6, 0}};
+
+	*pit = (struct pit){.pic = pic};
+	pit->channel[0].counter.gate = pit->channel[1].counter.gate = true;
+	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
+		control(pit, firmware[i].word);
+		counter_write(&pit->channel[i].counter, firmware[i].count, 0);
+	}
+	carry_output(pit);
+}
