@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ CAVE = BUILD / "cave.elf"
 # isa-debug-exit makes 2v + 1 of the value that a guest writes; the monitor takes 0 for a good end.
 GOOD_END = {"bare": 1, "cave": 0}
 
+PROGRAMS = ["shell", "count", "primes", "fault", "spin"]
 STAGES = ["memory", "descriptor tables", "exceptions", "paging", "clock", "processes", "system calls", "shell"]
 
 
@@ -155,6 +157,14 @@ def test_keyboard(mode):
         out = session.view().split("\n")
     assert "[2] count 99: status -1" in out
     assert any(re.fullmatch(r"up \d+\.\d\d seconds, \d+ ticks", line) for line in out)
+
+
+@pytest.mark.parametrize("file", ["tinyos.elf", *(f"user/{name}.elf" for name in PROGRAMS)])
+def test_every_sensitive_instruction_traps(file):
+    """None of those that read or change the processor's state in ring 3 without a fault (README.md)."""
+    code = subprocess.run(["objdump", "-d", BUILD / "guest" / file], capture_output=True, text=True, check=True).stdout
+    assert len(code) > 1000
+    assert not re.findall(r".*\t(?:pushfw?|popfw?|s[gil]dt[lw]?|smsw|str|lar|lsl|ver[rw]|(?:push|mov)l? +%[cs]s)\b.*", code)
 
 
 def test_same_in_the_cave():
