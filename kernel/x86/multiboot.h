@@ -2,20 +2,21 @@
  */
 #pragma once
 
+#define MULTIBOOT_HEADER_MAGIC 0x1badb002
+#define MULTIBOOT_BOOT_MAGIC   0x2badb002 /* in EAX at entry; EBX points to the information */
+#define MULTIBOOT_ALIGN        (1 << 0)   /* header flag: modules on page boundaries */
+#define MULTIBOOT_MEMORY       (1 << 1)   /* header flag: memory sizes wanted */
+#define MULTIBOOT_ADDRESSES    (1 << 16)  /* header flag: the load addresses stand in the header */
+#define MULTIBOOT_SEARCH       8192       /* the header lies in the first 8 KiB */
+
+#define MULTIBOOT_INFO_MEMORY  (1 << 0)
+#define MULTIBOOT_INFO_CMDLINE (1 << 2)
+#define MULTIBOOT_INFO_MODULES (1 << 3)
+#define MULTIBOOT_INFO_MMAP    (1 << 6)
+#define MULTIBOOT_INFO_LOADER  (1 << 9)
+
+#ifndef __ASSEMBLER__
 #include "base/types.h"
-
-#define MULTIBOOT_HEADER_MAGIC 0x1badb002u
-#define MULTIBOOT_BOOT_MAGIC   0x2badb002u /* in EAX at entry; EBX points to the information */
-#define MULTIBOOT_ALIGN        (1u << 0)   /* header flag: modules on page boundaries */
-#define MULTIBOOT_MEMORY       (1u << 1)   /* header flag: memory sizes wanted */
-#define MULTIBOOT_ADDRESSES    (1u << 16)  /* header flag: the load addresses stand in the header */
-#define MULTIBOOT_SEARCH       8192u       /* the header lies in the first 8 KiB */
-
-#define MULTIBOOT_INFO_MEMORY  (1u << 0)
-#define MULTIBOOT_INFO_CMDLINE (1u << 2)
-#define MULTIBOOT_INFO_MODULES (1u << 3)
-#define MULTIBOOT_INFO_MMAP    (1u << 6)
-#define MULTIBOOT_INFO_LOADER  (1u << 9)
 
 struct multiboot_header {
 	u32 magic, flags, checksum;
@@ -55,3 +56,4 @@ struct multiboot_mmap {
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct multiboot_mmap) == 24, "specification 3.3");
+#endif

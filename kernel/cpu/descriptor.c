@@ -1,0 +1,237 @@
+/* Shadow descriptor tables: the guest's descriptors, promoted so that its kernel can run in ring 3.
+ */
+#include "cpu/descriptor.h"
+
+#include "base/check.h"
+#include "base/string.h"
+#include "cpu/segment.h"
+
+#define ATTR_BITS(attr) ((u32)(attr) << 8) /* where attributes stand in a descriptor's high word \
+					    */
+
+static const struct descriptor null_descriptor;
+
+void descriptor_init(struct shadow_tables *t, void *memory)
+{
+	struct descriptor *next = memory;
+	struct shadow_table *tables[] = {&t->gdt, &t->ldt};
+
+	memset(t, 0, sizeof *t);
+	for (unsigned i = 0; i < ARRAY_SIZE(tables); i++)
+		for (unsigned level = 0; level < TABLE_COUNT; level++, next += GDT_ENTRIES)
+			tables[i]->slot[level] = next;
+}
+
+static bool is_conforming(u32 attr)
+{
+	return (attr & ATTR_CODE) && (attr & ATTR_CONFORM);
+}
+
+struct descriptor descriptor_promote(struct descriptor d, enum table_level level)
+{
+	u32 attr = descriptor_attr(d);
+
+	if (!(attr & ATTR_S))
+		return null_descriptor;
+	if (!(attr & ATTR_ACCESSED))
+		d.high &= ~ATTR_BITS(ATTR_P);
+	if (level == TABLE_USER || is_conforming(attr))
+		return d;
+	if ((attr & ATTR_CODE) && (attr & ATTR_DPL) == ATTR_DPL)
+		d.high &= ~ATTR_BITS(ATTR_P);
+	d.high |= ATTR_BITS(ATTR_DPL);
+	return d;
+}
+
+/* Where a byte of a guest's table lies, without a fault and without a trace in its page tables. */
+static bool locate(struct vcpu *v, u32 linear, gpa_t *address)
+{
+	struct paging paging = vcpu_paging(v);
+	struct walk walk = mmu_walk(v->mem, &paging, gva(linear), ACCESS_READ, 0, false);
+
+	*address = walk.gpa;
+	return walk.ok && gmem_is_ram(v->mem, walk.gpa, 1);
+}
+
+/* The guest's descriptor as it stands in memory now; null where there is none. */
+static struct descriptor peek(struct vcpu *v, u32 linear)
+{
+	struct descriptor d = null_descriptor;
+	u8 *byte = (u8 *)&d;
+	gpa_t address;
+
+	if ((linear & PAGE_MASK) <= PAGE_SIZE - sizeof d) {
+		if (locate(v, linear, &address))
+			gmem_read(v->mem, address, &d, sizeof d);
+		return d;
+	}
+	for (unsigned i = 0; i < sizeof d; i++)
+		if (!locate(v, linear + i, &address) || !gmem_read(v->mem, address, byte + i, 1))
+			return null_descriptor;
+	return d;
+}
+
+/* How many descriptors the guest's table has. */
+static unsigned table_entries(const struct vcpu *v, bool local)
+{
+	if (local && !(v->ldtr.attr & ATTR_P))
+		return 0;
+	return (MIN(local ? v->ldtr.limit : v->gdtr.limit, 0xffffu) + 1) /
+	       sizeof(struct descriptor);
+}
+
+static u32 table_base(const struct vcpu *v, bool local)
+{
+	return local ? v->ldtr.base : v->gdtr.base;
+}
+
+/* The frame of each page that the table touches, ~0 where it is not mapped; how many there are. */
+static unsigned find_frames(struct vcpu *v, bool local, u32 frame[TABLE_FRAMES])
+{
+	u32 base = table_base(v, local), bytes = table_entries(v, local) * 8, count = 0;
+	gpa_t address;
+
+	if (!bytes)
+		return 0;
+	for (u32 page = base & ~PAGE_MASK; page - (base & ~PAGE_MASK) < (base & PAGE_MASK) + bytes;
+		page += PAGE_SIZE)
+		frame[count++] = locate(v, page, &address) ? address.v >> PAGE_SHIFT : ~0u;
+	return count;
+}
+
+bool descriptor_located(const struct shadow_tables *t, struct vcpu *v, bool local)
+{
+	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
+	u32 frame[TABLE_FRAMES];
+
+	return find_frames(v, local, frame) == table->frames &&
+	       !memcmp(frame, table->frame, table->frames * sizeof frame[0]);
+}
+
+/* Another table may lie in the same frame; it is then watched again by its own rebuild. */
+static bool watch_frames(struct shadow_tables *t, struct vcpu *v, bool local)
+{
+	struct shadow_table *table = local ? &t->ldt : &t->gdt;
+	const struct shadow_table *other = local ? &t->gdt : &t->ldt;
+	bool changed = false;
+
+	for (unsigned i = 0; i < table->frames; i++)
+		if (table->frame[i] != ~0u)
+			gmem_unwatch(v->mem, table->frame[i], WATCH_DESCRIPTORS);
+	table->frames = find_frames(v, local, table->frame);
+	for (unsigned i = 0; i < table->frames; i++)
+		if (table->frame[i] != ~0u)
+			changed |= gmem_watch(v->mem, table->frame[i], WATCH_DESCRIPTORS);
+	for (unsigned i = 0; i < other->frames; i++)
+		if (other->frame[i] != ~0u)
+			changed |= gmem_watch(v->mem, other->frame[i], WATCH_DESCRIPTORS);
+	return changed;
+}
+
+/* The descriptor that a register was loaded from, as ring 3 can hold it. */
+static struct descriptor loaded_form(const struct segment *s)
+{
+	u32 attr = s->attr | ATTR_ACCESSED;
+
+	return descriptor_make(s->base, s->limit, is_conforming(attr) ? attr : attr | ATTR_DPL);
+}
+
+static bool same(struct descriptor a, struct descriptor b)
+{
+	return a.low == b.low && a.high == b.high;
+}
+
+/* Whether the register still holds what its selector names in the guest's table. */
+static bool is_current(struct vcpu *v, const struct segment *s)
+{
+	struct descriptor d;
+	gva_t address;
+
+	if (!segment_address(v, s->selector, &address))
+		return false;
+	d = peek(v, address.v);
+	return same(d, descriptor_make(s->base, s->limit, s->attr));
+}
+
+/* A slot that a register's selector names, or NULL: null, or one of the monitor's own. */
+static struct descriptor *find_slot(struct shadow_tables *t, enum table_level level, u16 selector)
+{
+	bool local = selector & SELECTOR_TI;
+
+	if (selector_is_null(selector) ||
+		(!local && (selector & SELECTOR_INDEX) >= SELECTOR_MONITOR))
+		return NULL;
+	return (local ? t->ldt : t->gdt).slot[level] + DESCRIPTOR_INDEX(selector);
+}
+
+/* Empties the slots of registers that hold an older descriptor than their slot: loads must trap. */
+static void drop_stale(struct shadow_tables *t, struct vcpu *v, bool local)
+{
+	for (unsigned i = 0; i < SREG_COUNT; i++) {
+		const struct segment *s = &v->seg[i];
+
+		if (!s->attr || !(s->selector & SELECTOR_TI) == local || is_current(v, s))
+			continue;
+		for (unsigned level = 0; level < TABLE_COUNT; level++) {
+			struct descriptor *slot = find_slot(t, level, s->selector);
+
+			if (slot)
+				*slot = null_descriptor;
+		}
+	}
+}
+
+bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
+{
+	struct shadow_table *table = local ? &t->ldt : &t->gdt;
+	unsigned entries = table_entries(v, local);
+	unsigned usable = local ? GDT_ENTRIES : DESCRIPTOR_INDEX(SELECTOR_MONITOR);
+
+	entries = MIN(entries, usable);
+	for (unsigned i = 0; i < MAX(entries, table->filled); i++) {
+		struct descriptor d = null_descriptor;
+
+		if (i < entries && (local || i > 0))
+			d = peek(v, table_base(v, local) + i * sizeof d);
+		for (unsigned level = 0; level < TABLE_COUNT; level++)
+			table->slot[level][i] = descriptor_promote(d, level);
+	}
+	table->filled = entries;
+	drop_stale(t, v, local);
+	return watch_frames(t, v, local);
+}
+
+u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)
+{
+	enum table_level level = descriptor_level(v);
+	struct segment *s = &v->seg[which];
+	struct descriptor want = loaded_form(s), *slot;
+	u16 rpl = which == CS || which == SS ? 3 : s->selector & SELECTOR_RPL;
+
+	if (!s->attr)
+		return s->selector & SELECTOR_RPL; /* null */
+	slot = find_slot(t, level, s->selector);
+	if (slot && !same(*slot, want) && is_current(v, s))
+		*slot = descriptor_promote(descriptor_make(s->base, s->limit, s->attr), level);
+	if (slot && same(*slot, want))
+		return (s->selector & ~SELECTOR_RPL) | rpl;
+
+	t->gdt.slot[level][DESCRIPTOR_INDEX(SELECTOR_STAND_IN) + which] = want;
+	return (SELECTOR_STAND_IN + which * sizeof want) | 3;
+}
+
+void descriptor_follow(struct vcpu *v, enum sreg which, u16 selector)
+{
+	struct segment *s = &v->seg[which];
+	gva_t address;
+
+	if (selector_is_null(selector)) {
+		*s = (struct segment){.selector = selector};
+		return;
+	}
+	/* CS and SS show the real level; the guest sees its own. */
+	if (which == CS || which == SS)
+		selector = (selector & ~SELECTOR_RPL) | v->cpl;
+	if (segment_address(v, selector, &address))
+		*s = segment_make(selector, peek(v, address.v));
+}

@@ -1,0 +1,21 @@
+/* The real processor: its own descriptor tables, what it can do, whose FPU state it holds. */
+#pragma once
+
+#include "base/types.h"
+#include "x86/desc.h"
+
+/* Loads the monitor's GDT, IDT and TSS. */
+void cpu_init(void);
+
+/* Writes the monitor's own descriptors into the top of a machine's real GDT (x86/selectors.h). */
+void cpu_fill_gdt(struct descriptor *gdt);
+
+/* Makes these tables the real ones; `ldt` NULL: none. Both must lie in the window. */
+void cpu_use_tables(struct descriptor *gdt, struct descriptor *ldt);
+
+/* The CR4 bits that this processor has, of those that the monitor may want (SDM 2A CPUID). */
+u32 cpu_cr4_features(void);
+
+/* Save or load the FPU's state, 512 bytes in FXSAVE's form, whatever CR0 and CR4 say. */
+void cpu_save_fpu(void *image);
+void cpu_restore_fpu(const void *image);

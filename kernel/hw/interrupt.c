@@ -1,0 +1,64 @@
+/* The real interrupt controller. Source: Intel 8259A data sheet, "Programming the 8259A". */
+#include "hw/interrupt.h"
+
+#include "hw/insn.h"
+#include "hw/panic.h"
+#include "hw/trap.h"
+#include "x86/selectors.h"
+
+#define MASTER 0x20
+#define SLAVE  0xa0
+#define ICW1   0x11 /* edge-triggered, cascaded, ICW4 follows */
+#define ICW4   0x01 /* 8086 mode, EOI by command */
+#define EOI    0x20
+
+static u16 mask = 0xffff & ~(1u << 2); /* the cascade stays open */
+static volatile u32 woken;
+
+static void write_mask(void)
+{
+	out8(MASTER + 1, mask);
+	out8(SLAVE + 1, mask >> 8);
+}
+
+void interrupt_init(void)
+{
+	out8(MASTER, ICW1);
+	out8(SLAVE, ICW1);
+	out8(MASTER + 1, VECTOR_IRQ);
+	out8(SLAVE + 1, VECTOR_IRQ + 8);
+	out8(MASTER + 1, 1 << 2); /* a slave on line 2, */
+	out8(SLAVE + 1, 2);       /* whose identity is 2 */
+	out8(MASTER + 1, ICW4);
+	out8(SLAVE + 1, ICW4);
+	write_mask();
+}
+
+void interrupt_unmask(enum irq irq)
+{
+	mask &= ~(1u << irq);
+	write_mask();
+}
+
+void interrupt_end(u32 vector)
+{
+	if (vector >= VECTOR_IRQ + 8)
+		out8(SLAVE, EOI);
+	out8(MASTER, EOI);
+}
+
+u32 interrupt_wait(void)
+{
+	woken = 0;
+	while (!woken)
+		wait_for_interrupt();
+	return woken;
+}
+
+void hw_monitor_trap(struct hw_frame *f)
+{
+	if (f->vector < VECTOR_IRQ)
+		panic_trap(f);
+	interrupt_end(f->vector);
+	woken = f->vector;
+}

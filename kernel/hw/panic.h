@@ -1,0 +1,15 @@
+/* The monitor is wrong: the whole machine stops, with all that helps to find out why. */
+#pragma once
+
+#include "base/check.h"
+#include "hw/trap.h"
+
+/* A trap of the monitor's own. `frame` lies on its stack, without esp and ss. */
+NORETURN void panic_trap(const struct hw_frame *);
+
+/* Where the double fault's task begins. */
+NORETURN void panic_double_fault(void);
+
+/* The name of the function that contains `address` and the distance from its start; NULL if there
+ * is none. */
+const char *symbol_find(u32 address, u32 *offset);

@@ -1,0 +1,24 @@
+/* Real time: nanoseconds since the monitor started, and one alarm. */
+#pragma once
+
+#include "base/types.h"
+
+/* Measures the TSC against the 8254; takes about 20 ms. */
+void timer_init(void);
+
+/* Nanoseconds since timer_init(). Never goes back. */
+u64 timer_now(void);
+
+/*
+ * Asks for an interrupt (IRQ_TIMER) at `when`, or up to 54 ms earlier if that is further away than
+ * the 8254 can count. One alarm is kept: the last call counts.
+ */
+void timer_alarm(u64 when);
+
+/* Seconds, minutes and so on of the real clock, as the battery-backed clock shows them, in binary.
+ */
+struct wall_time {
+	unsigned second, minute, hour, day, month, year;
+};
+
+struct wall_time timer_wall_time(void);

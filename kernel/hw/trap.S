@@ -1,0 +1,120 @@
+/*
+ * The world switch. There and back, in steps:
+ *
+ *   hw_enter(frame)
+ *     1. save what C expects to find again on the monitor's stack, and remember that stack;
+ *     2. tell the TSS where the next trap's stack begins: at the end of the frame;
+ *     3. make the frame the stack, pop everything from it, and IRET to ring 3.
+ *   a trap from ring 3
+ *     4. the processor takes SS0:ESP0, the end of the same frame, and pushes its part;
+ *     5. the stub pushes the vector, the common part the other registers: the frame is full again;
+ *     6. back to the remembered stack, and return to whoever called hw_enter().
+ *   a trap from ring 0
+ *     4'. no stack is switched: the frame lies on the monitor's own, without ESP and SS;
+ *     6'. hw_monitor_trap(): an interrupt that ended the idle loop's sleep, else a panic.
+ */
+#include "x86/selectors.h"
+
+#define TSS_ESP0     4
+#define FRAME_SIZE   76
+#define FRAME_VECTOR 48
+#define FRAME_CS     60
+
+	.text
+	.globl hw_enter
+hw_enter:
+	push	%ebp			/* 1 */
+	push	%ebx
+	push	%esi
+	push	%edi
+	mov	%esp, monitor_esp
+	mov	20(%esp), %eax
+	lea	FRAME_SIZE(%eax), %ecx	/* 2 */
+	mov	%ecx, monitor_tss + TSS_ESP0
+	mov	%eax, %esp		/* 3 */
+	pop	%gs
+	pop	%fs
+	pop	%es
+	pop	%ds
+	popa
+	add	$8, %esp
+	iret
+
+/* 5. Every frame has an error code: the processor's (vectors 8, 10-14, 17), or a 0. */
+	.balign	16
+	.globl trap_stubs
+trap_stubs:
+	.set	vector, 0
+	.rept	48
+	.balign	16
+	.if	!(0x27d00 >> vector & 1)
+	push	$0
+	.endif
+	push	$vector
+	jmp	trap_common
+	.set	vector, vector + 1
+	.endr
+
+trap_common:
+	pusha
+	push	%ds
+	push	%es
+	push	%fs
+	push	%gs
+	mov	$SELECTOR_DATA, %ax
+	mov	%eax, %ds
+	mov	%eax, %es
+	cld
+	testb	$3, FRAME_CS(%esp)
+	jz	monitor_trap
+	mov	monitor_esp, %esp	/* 6 */
+	pop	%edi
+	pop	%esi
+	pop	%ebx
+	pop	%ebp
+	ret
+
+monitor_trap:				/* 6' */
+	push	%esp
+	call	hw_monitor_trap
+	add	$4, %esp
+	pop	%gs
+	pop	%fs
+	pop	%es
+	pop	%ds
+	popa
+	add	$8, %esp
+	iret
+
+/* int hw_mark(struct hw_mark *): the registers that C keeps across calls, our return address. */
+	.globl hw_mark
+hw_mark:
+	mov	4(%esp), %eax
+	mov	(%esp), %ecx
+	mov	%ebx, 0(%eax)
+	mov	%esi, 4(%eax)
+	mov	%edi, 8(%eax)
+	mov	%ebp, 12(%eax)
+	mov	%esp, 16(%eax)
+	mov	%ecx, 20(%eax)
+	xor	%eax, %eax
+	ret
+
+/* void hw_unwind(struct hw_mark *, int): returns from hw_mark() a second time. */
+	.globl hw_unwind
+hw_unwind:
+	mov	4(%esp), %ecx
+	mov	8(%esp), %eax
+	mov	0(%ecx), %ebx
+	mov	4(%ecx), %esi
+	mov	8(%ecx), %edi
+	mov	12(%ecx), %ebp
+	mov	16(%ecx), %esp
+	mov	20(%ecx), %edx
+	mov	%edx, (%esp)
+	ret
+
+	.bss
+	.balign	4
+monitor_esp:
+	.long	0
