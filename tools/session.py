@@ -166,6 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     good = options.ok or [0]
 
     if not options.play or not batch():
+        print("(Ctrl-A X leaves QEMU)", flush=True)
         status = subprocess.call(options.command + TERMINAL)
         return 0 if status in good else status
     with Session(options.command + PIPES + COUNTED, options.timeout, echo=True) as session:
