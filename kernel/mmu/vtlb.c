@@ -30,11 +30,13 @@ void shadow_init(struct shadow *s, struct gmem *mem, void *table, hpa_t table_hp
 {
 	check(pages >= 4 && table_hpa.v + (u64)pages * PAGE_SIZE <= 1ull << 32);
 	check(mem->base.v + mem->size <= 1ull << 32);
-	*s = (struct shadow){.mem = mem,
+	*s = (struct shadow){
+		.mem = mem,
 		.table = table,
 		.table_hpa = table_hpa,
 		.pages = pages,
-		.used = ROOT_COUNT};
+		.used = ROOT_COUNT,
+	};
 	memset(table, 0, pages * PAGE_SIZE);
 }
 
@@ -89,9 +91,9 @@ static void set_entry(struct shadow *s, u32 *entry, u32 value)
 /* Makes room for one page: that takes two entries in the log at most, and one table. */
 static void make_room(struct shadow *s, const u32 *directory_entry)
 {
-	bool table = *directory_entry & PTE_P || s->used < s->pages;
+	bool has_table = *directory_entry & PTE_P || s->used < s->pages;
 
-	if (table && s->fill_count + 2 <= SHADOW_ENTRIES)
+	if (has_table && s->fill_count + 2 <= SHADOW_ENTRIES)
 		return;
 	s->counts.evictions++;
 	forget_all(s);
@@ -102,16 +104,15 @@ static void fill(
 	struct shadow *s, enum shadow_root root, gva_t address, const struct walk *walk, u32 rights)
 {
 	u32 *directory_entry = &s->table[root][pde_index(address.v)];
+	u32 frame = gmem_hpa(s->mem, walk->gpa).v & PTE_FRAME;
+	u32 *table;
 
 	make_room(s, directory_entry);
 	if (!(*directory_entry & PTE_P))
 		set_entry(s, directory_entry, table_hpa(s, s->used++) | LIVE | PTE_W);
 	if (walk->large)
 		*directory_entry |= LARGE;
-
-	u32 *table = table_at(s, *directory_entry);
-	u32 frame = gmem_hpa(s->mem, walk->gpa).v & PTE_FRAME;
-
+	table = table_at(s, *directory_entry);
 	set_entry(s, &table[pte_index(address.v)], frame | LIVE | rights);
 }
 

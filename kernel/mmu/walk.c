@@ -41,8 +41,7 @@ static struct walk page_fault(u32 cause, enum access access, bool user)
 	return (struct walk){.ok = false, .error = error};
 }
 
-/* SDM 3A 4.6.1. `rights` are the bits that are set in both levels: each level can only take away.
- */
+/* SDM 3A 4.6.1. `rights`: the bits that are set in both levels, for each can only take away. */
 static bool allowed(const struct paging *paging, u32 rights, enum access access, bool user)
 {
 	if (user && !(rights & PTE_U))
@@ -52,48 +51,50 @@ static bool allowed(const struct paging *paging, u32 rights, enum access access,
 	return !user && !paging->wp;
 }
 
+static struct walk unpaged(gva_t address)
+{
+	return (struct walk){
+		.ok = true,
+		.gpa = gpa(address.v),
+		.user = true,
+		.writable = true,
+		.dirty = true,
+	};
+}
+
 struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t address,
 	enum access access, unsigned cpl, bool set_ad)
 {
-	bool user = cpl == 3;
+	struct entry directory, page;
+	bool user = cpl == 3, large;
+	u32 rights, frame;
 
 	if (!paging->on)
-		return (struct walk){.ok = true,
-			.gpa = gpa(address.v),
-			.user = true,
-			.writable = true,
-			.dirty = true};
+		return unpaged(address);
 
-	struct entry directory = read_entry(mem, paging->cr3, pde_index(address.v));
-	bool large = paging->pse && directory.value & PTE_PS; /* table 4-4; else PS is ignored */
-
+	directory = read_entry(mem, paging->cr3, pde_index(address.v));
 	if (!(directory.value & PTE_P))
 		return page_fault(0, access, user);
+	large = paging->pse && directory.value & PTE_PS; /* without CR4.PSE, PS is ignored: 4.3 */
 	if (large && directory.value & PDE_LARGE_RESERVED)
 		return page_fault(PF_PRESENT | PF_RESERVED, access, user);
 
-	/* The entry that maps the page: a large page's is the directory's own. */
-	struct entry page = directory;
-
-	if (!large)
-		page = read_entry(mem, directory.value, pte_index(address.v));
+	/* A large page is mapped by the directory's own entry. */
+	page = large ? directory : read_entry(mem, directory.value, pte_index(address.v));
 	if (!(page.value & PTE_P))
 		return page_fault(0, access, user);
 
-	u32 rights = directory.value & page.value;
-
+	rights = directory.value & page.value;
 	if (!allowed(paging, rights, access, user))
 		return page_fault(PF_PRESENT, access, user);
 
-	/* SDM 3A 4.8. A directory entry that leads to a table has no dirty bit. */
-	if (set_ad) {
-		if (!large)
-			set_bits(mem, &directory, PTE_A);
+	/* SDM 3A 4.8. An entry that leads to a table has no dirty bit. */
+	if (set_ad && !large)
+		set_bits(mem, &directory, PTE_A);
+	if (set_ad)
 		set_bits(mem, &page, PTE_A | (access == ACCESS_WRITE ? PTE_D : 0));
-	}
 
-	u32 frame = large ? PDE_LARGE_FRAME : PTE_FRAME;
-
+	frame = large ? PDE_LARGE_FRAME : PTE_FRAME;
 	return (struct walk){
 		.ok = true,
 		.gpa = gpa((page.value & frame) | (address.v & ~frame)),

@@ -31,9 +31,10 @@ struct walk {
 
 /*
  * Translates one linear address for an access at privilege level `cpl` (3 is user, 0 to 2
- * supervisor). With `set_ad` the accessed and dirty bits are set in the guest's tables as the
- * processor would, and only if the access is allowed; without it nothing is written. If the walk is
- * not ok, only `error` means something. Without paging all is allowed and every page is dirty.
+ * supervisor). With `set_ad` the accessed and dirty bits are set in the guest's tables, and only if
+ * the access is allowed (the manual leaves open whether a walk that ends in a fault marks the
+ * directory entry on its way: 4.8); without it nothing is written. If the walk is not ok, only
+ * `error` means something. Without paging all is allowed and every page is dirty.
  *
  * Tables that lie outside RAM read as all ones (gmem_read32): a page directory there gives faults
  * for reserved bits if CR4.PSE is set, else the address FFFFFxxx, where there is no RAM either.
