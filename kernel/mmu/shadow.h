@@ -15,11 +15,11 @@
  *    +--------------------------------+     `---> the monitor's tables
  *
  * What the engine owes:
- *  - shadow_flush() when the guest loads CR3 and when CR0.PG, CR0.WP, CR4.PSE or CR4.PGE change
- * (the entries were made under the old rules); shadow_invlpg() on INVLPG, and INVLPG on the real
- * CPU;
- *  - shadow_protect() when gmem_watch() returns true;
- *  - before it enters the guest: if `stale` is set, load the real CR3 again and clear it.
+ *  - when the guest loads CR3, or changes CR0.PG, CR0.WP, CR4.PSE or CR4.PGE (the entries were made
+ *    under the old rules): shadow_flush();
+ *  - when it executes INVLPG: shadow_invlpg(), and INVLPG on the real CPU;
+ *  - when gmem_watch() returns true: shadow_protect();
+ *  - before it enters the guest, if `stale` is set: load the real CR3 again and clear it.
  */
 #pragma once
 
@@ -79,6 +79,7 @@ void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u
  * change afterwards. To be called once, before the first fault. */
 void shadow_set_window(struct shadow *, unsigned first, unsigned count, const u32 *entries);
 
+/* Whether an address belongs to the monitor: every access of the guest there is emulated. */
 static inline bool shadow_in_window(const struct shadow *s, gva_t address)
 {
 	return (address.v >> 22) - s->window_first < s->window_count;

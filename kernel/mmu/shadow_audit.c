@@ -2,8 +2,8 @@
  * The rules that the shadow tables must keep, checked from outside by looking at every entry there
  * is. Slow and thorough: for tests, and for a monitor that is asked to doubt itself.
  */
-#include "base/check.h"
 #include "mmu/shadow.h"
+
 #include "x86/paging.h"
 
 /* Set in an entry between the two passes of the audit: the log names it. A bit left to software. */
@@ -28,8 +28,7 @@ static const char *mark_logged(struct shadow *s)
 	return NULL;
 }
 
-/* The table of the pool that a directory entry leads to; ROOT_COUNT <= index < used if it is right.
- */
+/* Which table of the pool a directory entry leads to. */
 static u32 table_index(const struct shadow *s, u32 directory_entry)
 {
 	return ((directory_entry & PTE_FRAME) - (u32)s->table_hpa.v) >> PAGE_SHIFT;
@@ -46,10 +45,11 @@ static const char *audit_target(const struct shadow *s, bool directory, u32 entr
 	u32 index = table_index(s, entry);
 	gpa_t frame = frame_of(s, entry);
 
-	if (directory)
-		return index < ROOT_COUNT || index >= s->used
-			       ? "a directory entry leads to no table in use"
-			       : NULL;
+	if (directory) {
+		bool right = index >= ROOT_COUNT && index < s->used;
+
+		return right ? NULL : "a directory entry leads to no table in use";
+	}
 	if (!gmem_is_ram(s->mem, frame, PAGE_SIZE))
 		return "an entry leads out of the machine's RAM";
 	if (entry & PTE_W && gmem_watchers(s->mem, frame.v >> PAGE_SHIFT))

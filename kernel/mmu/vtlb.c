@@ -30,13 +30,12 @@ void shadow_init(struct shadow *s, struct gmem *mem, void *table, hpa_t table_hp
 {
 	check(pages >= 4 && table_hpa.v + (u64)pages * PAGE_SIZE <= 1ull << 32);
 	check(mem->base.v + mem->size <= 1ull << 32);
-	*s = (struct shadow){
-		.mem = mem,
-		.table = table,
-		.table_hpa = table_hpa,
-		.pages = pages,
-		.used = ROOT_COUNT,
-	};
+	memset(s, 0, sizeof(*s)); /* not by a literal: some compiler would build it on the stack */
+	s->mem = mem;
+	s->table = table;
+	s->table_hpa = table_hpa;
+	s->pages = pages;
+	s->used = ROOT_COUNT;
 	memset(table, 0, pages * PAGE_SIZE);
 }
 
@@ -65,6 +64,8 @@ static u32 *table_at(const struct shadow *s, u32 directory_entry)
 	return s->table[((directory_entry & PTE_FRAME) - table_hpa(s, 0)) >> PAGE_SHIFT];
 }
 
+/* Clears what the log names. The real TLB, and the real MMU's caches of directory entries, do not
+ * know of it: a table of the pool may come back in another place, so they must not be used again. */
 static void forget_all(struct shadow *s)
 {
 	for (u32 i = 0; i < s->fill_count; i++)
@@ -169,13 +170,14 @@ void shadow_invlpg(struct shadow *s, gva_t address)
 
 		if (!(*directory_entry & PTE_P))
 			continue;
-		page_entry = &table_at(s, *directory_entry)[pte_index(address.v)];
 		if (*directory_entry & LARGE) {
 			*directory_entry = DEAD;
 			s->stale = true;
-		} else if (*page_entry) {
-			*page_entry = DEAD;
+			continue;
 		}
+		page_entry = &table_at(s, *directory_entry)[pte_index(address.v)];
+		if (*page_entry)
+			*page_entry = DEAD;
 	}
 }
 
