@@ -81,7 +81,7 @@ def diagnose(result: Result, guest: Symbols, monitor: Symbols, machine: str = "r
     if result.end is End.BUDGET:
         return _too_long(result, guest, monitor)
     if result.end is End.FLOOD:
-        return Diagnosis(Kind.FLOOD, "the machine printed more than 64 MiB")
+        return Diagnosis(Kind.FLOOD, "the machine printed more than 4 MiB")
     if result.end is End.HOST:
         return Diagnosis(Kind.HOST, "the run was stopped by the host's clock: this host is too slow or too busy to judge")
     if not said:

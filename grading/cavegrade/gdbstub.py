@@ -7,6 +7,7 @@ The machine is stopped only where it comes by itself: at an address, or when it 
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import struct
@@ -16,8 +17,11 @@ from dataclasses import dataclass
 # The order of the i386 target's `g` packet: each of these is 32 bits wide.
 CORE = "eax ecx edx ebx esp ebp esi edi eip eflags cs ss ds es fs gs".split()
 
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
 PTE_P, PTE_W, PTE_U, PTE_LARGE = 1, 2, 4, 0x80
 CR4_PSE = 0x10
+POLL = 0.25  # seconds of host time
 HLT = 0xF4
 
 
@@ -49,12 +53,15 @@ class Mapping:
 
 
 class Gdb:
-    def __init__(self, path, deadline: float):
+    def __init__(self, path, deadline: float, enough=lambda: False):
+        """`enough` is asked now and then while the machine runs: True gives up waiting for it."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(str(path))
         self.deadline = deadline
+        self.enough = enough
         self.buffer = b""
         self.gone = False
+        self.breakpoints: set[int] = set()
         self.numbers = self._register_numbers()
 
     def close(self) -> None:
@@ -112,9 +119,11 @@ class Gdb:
     def break_at(self, linear: int) -> None:
         if self.ask(f"Z0,{linear:x},1") != "OK":
             raise GdbError(f"no breakpoint at {linear:#x}")
+        self.breakpoints.add(linear)
 
     def unbreak(self, linear: int) -> None:
         self.ask(f"z0,{linear:x},1")
+        self.breakpoints.discard(linear)
 
     def go(self) -> str:
         """
@@ -122,6 +131,8 @@ class Gdb:
         used up); "gone": QEMU has ended.
         """
         try:
+            if self.registers()["eip"] in self.breakpoints:
+                self.ask("s")  # or it would stop here at once
             answer = self.ask("c")
         except GdbError:
             if not self.gone:
@@ -181,9 +192,9 @@ class Gdb:
             self._more()
 
     def _more(self) -> None:
-        ready, _, _ = select.select([self.sock], [], [], max(0.0, self.deadline - time.monotonic()))
-        if not ready:
-            raise GdbError("the host's clock ran out, the safety net")
+        while not select.select([self.sock], [], [], POLL)[0]:
+            if self.enough() or time.monotonic() >= self.deadline:
+                raise GdbError("no answer: the console is flooded, or the host's clock ran out")
         data = self.sock.recv(65536)
         if not data:
             self.gone = True
@@ -198,7 +209,7 @@ class Gdb:
         numbers: dict[str, int] = {}
         number = 0
         for name in (part.partition('"')[0] for part in included):
-            for register in self._transfer(name).split("<reg ")[1:]:
+            for register in COMMENT.sub("", self._transfer(name)).split("<reg ")[1:]:
                 fields = dict(f.split("=", 1) for f in register.partition("/>")[0].split() if "=" in f)
                 number = int(fields.get("regnum", f'"{number}"').strip('"'))
                 numbers[fields["name"].strip('"')] = number

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import enum
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -53,7 +52,9 @@ WATCHDOG_STEP = 2
 
 DEFAULT_BUDGET = 4.0  # seconds of virtual time: 500 million instructions
 DEFAULT_HOST_LIMIT = 120.0  # seconds of host time: a safety net, never a verdict
-CONSOLE_LIMIT = 64 << 20  # bytes that a run may print
+CONSOLE_LIMIT = 4 << 20  # bytes that a run may print
+POLL = 0.25  # seconds of host time between looks at what a running machine has printed
+POLL_KEYS = 0.01
 
 
 class End(enum.Enum):
@@ -147,12 +148,7 @@ class Machine:
         command = [QEMU, *MACHINE, "-icount", f"shift={SHIFT},sleep={'on' if self.keys else 'off'}"]
         command += ["-S", "-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"]
         command += ["-d", "cpu_reset", "-D", str(self.directory / "log")]
-        com1 = f"file,id=com1,path={self.directory / 'com1'}"
-        if self.keys:
-            os.mkfifo(self.directory / "keyboard")
-            self.keyboard = os.open(self.directory / "keyboard", os.O_RDWR)
-            com1 += f",input-path={self.directory / 'keyboard'}"
-        command += ["-chardev", com1, "-serial", "chardev:com1"]
+        command += ["-chardev", f"file,id=com1,path={self.directory / 'com1'}", "-serial", "chardev:com1"]
         command += ["-serial", f"file:{self.directory / 'com2'}", "-kernel", str(kernel)]
         if append:
             command += ["-append", append]
@@ -173,13 +169,13 @@ class Machine:
                 stderr=stderr,
                 start_new_session=True,
             )
-        if hasattr(resource, "prlimit"):
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (CONSOLE_LIMIT, CONSOLE_LIMIT))
         return process
 
     def __enter__(self):
         try:
             self.qmp.greet(self.deadline)
+            if self.keys:
+                self._plug_keyboard()
         except Closed:
             self.process.wait()
             said = self._text("stderr")
@@ -189,6 +185,14 @@ class Machine:
 
     def __exit__(self, *_):
         self.close()
+
+    def _plug_keyboard(self) -> None:
+        """Gives COM1 an input, which the command line cannot."""
+        fifo = self.directory / "keyboard"
+        os.mkfifo(fifo)
+        self.keyboard = os.open(fifo, os.O_RDWR)
+        files = {"out": str(self.directory / "com1"), "in": str(fifo)}
+        self.qmp.command("chardev-change", self.deadline, id="com1", backend={"type": "file", "data": files})
 
     def close(self) -> None:
         if self._gdb:
@@ -225,7 +229,7 @@ class Machine:
         except Closed:
             return self._closed()
         except Late:
-            return End.HOST
+            return End.FLOOD if self._flooded() else End.HOST
 
     def proceed(self) -> End | None:
         """For a machine under gdb(): runs on. None: it stopped at a breakpoint."""
@@ -241,21 +245,26 @@ class Machine:
         except Closed:
             return self._closed()
         except (Late, GdbError):
-            return End.HOST
+            return End.FLOOD if self._flooded() else End.HOST
 
     def _closed(self) -> End:
         self.process.wait()
-        return End.FLOOD if self.process.returncode < 0 else End.EXIT
+        return End.FLOOD if self._flooded() else End.EXIT
+
+    def _flooded(self) -> bool:
+        return any((self.directory / name).stat().st_size > CONSOLE_LIMIT for name in ("com1", "com2"))
 
     def _event(self) -> dict:
-        """The next event that ends a run, while the keyboard script is played."""
+        """The next event that ends a run. Meanwhile the keyboard script is played, and no more is printed than may be."""
+        poll = POLL_KEYS if self.keys else POLL
         while True:
             try:
-                event = self.qmp.event(min(self.deadline, time.monotonic() + 0.01) if self.keys else self.deadline)
+                event = self.qmp.event(min(self.deadline, time.monotonic() + poll))
             except Late:
-                if time.monotonic() >= self.deadline:
+                if time.monotonic() >= self.deadline or self._flooded():
                     raise
-                self._type()
+                if self.keys:
+                    self._type()
                 continue
             if event.get("event") in ("SHUTDOWN", "WATCHDOG"):
                 return event
@@ -282,7 +291,7 @@ class Machine:
     def gdb(self) -> Gdb:
         """The debugger's door (opened at the first call; the machine is stopped then)."""
         if not self._gdb:
-            self._gdb = Gdb(self.open_gdb(), self.deadline)
+            self._gdb = Gdb(self.open_gdb(), self.deadline, self._flooded)
         return self._gdb
 
     def open_gdb(self) -> Path:
