@@ -19,8 +19,8 @@
  *
  * What is here: everything with a legacy encoding up to about 2019, VMX and SVM included. Which of
  * it the virtual CPU has is not the decoder's affair. What is not here: VEX, EVEX and XOP (AVX and
- * its kin), whose first bytes are LES, LDS, BOUND and POP to a processor without them; and what no
- * kernel for this processor contains: SSE4A, VIA's PadLock, SGX, Key Locker.
+ * its kin), whose first bytes are LES, LDS, BOUND and POP to a processor without them; and some
+ * that a kernel runs only where CPUID names vendor or feature: SSE4A, PadLock, SGX, Key Locker.
  */
 #include "cpu/opcodes.h"
 
@@ -123,7 +123,8 @@ const u32 opcode_map_0f38[256] = {
 	[0x00 ... 0x0b] = E3, [0x10] = E2, [0x14 ... 0x15] = E2, [0x17] = E2, [0x1c ... 0x1e] = E3,
 	[0x20 ... 0x25] = E2, [0x28 ... 0x29] = E2, [0x2a] = M2, [0x2b] = E2, [0x30 ... 0x35] = E2,
 	[0x37 ... 0x41] = E2, [0x80 ... 0x82] = M2, [0xc8 ... 0xcd] = E1, [0xcf] = E2,
-	[0xdb ... 0xdf] = E2, [0xf0 ... 0xf1] = Pf0, [0xf5] = M2, [0xf6] = Pf6, [0xf8] = Me, [0xf9] = M1,
+	[0xdb ... 0xdf] = E2, [0xf0 ... 0xf1] = Pf0, [0xf5] = M2, [0xf6] = Pf6,
+	[0xf8] = Me, [0xf9] = M1,
 };
 
 const u32 opcode_map_0f3a[256] = {

@@ -46,8 +46,7 @@ enum immediate {
 	IMM_OFFSET, /* a memory operand without ModRM: an offset of address size */
 };
 
-/* The prefix that selects among the instructions of one opcode; F3 and F2 win over 66 (SDM
- * 2A 2.1.2). */
+/* What selects among the instructions of one opcode; F3 and F2 win over 66 (SDM 2A 2.1.2). */
 enum mandatory { MANDATORY_NONE, MANDATORY_66, MANDATORY_F3, MANDATORY_F2, MANDATORY_COUNT };
 
 extern const u32 opcode_map[256];
