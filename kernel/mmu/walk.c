@@ -79,7 +79,7 @@ struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t addres
 	if (large && directory.value & PDE_LARGE_RESERVED)
 		return page_fault(PF_PRESENT | PF_RESERVED, access, user);
 
-	/* A large page is mapped by the directory's own entry. */
+	/* A large page is mapped by the directory's own entry: then the two are one. */
 	page = large ? directory : read_entry(mem, directory.value, pte_index(address.v));
 	if (!(page.value & PTE_P))
 		return page_fault(0, access, user);
@@ -88,11 +88,11 @@ struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t addres
 	if (!allowed(paging, rights, access, user))
 		return page_fault(PF_PRESENT, access, user);
 
-	/* SDM 3A 4.8. An entry that leads to a table has no dirty bit. */
-	if (set_ad && !large)
+	/* SDM 3A 4.8. Only the entry that maps the page has a dirty bit. */
+	if (set_ad) {
 		set_bits(mem, &directory, PTE_A);
-	if (set_ad)
 		set_bits(mem, &page, PTE_A | (access == ACCESS_WRITE ? PTE_D : 0));
+	}
 
 	frame = large ? PDE_LARGE_FRAME : PTE_FRAME;
 	return (struct walk){
