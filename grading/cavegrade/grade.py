@@ -40,10 +40,14 @@ class Bench:
     def case(self, name: str, monitor: Path) -> Case:
         probe = self.probes[name]
         run = run_probe(name, monitor, probe, self.bare[name].result(), self.lab.budget, self.lab.memory)
-        return Case(run, self.secret, Symbols(Elf(probe).symbols), Symbols(Elf(monitor).symbols))
+        return Case(run, self.secret, Symbols(Elf(probe).symbols), Symbols(Elf(monitor).symbols), mebibytes(self.lab.memory))
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
+
+
+def mebibytes(text: str) -> int:
+    return int(text.removesuffix("M")) << 20
 
 
 def grade(bench: Bench, submission: Path, watch=lambda verdict: None) -> Grade:

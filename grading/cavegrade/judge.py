@@ -40,6 +40,12 @@ class Case:
     secret_value: int
     guest: Symbols
     monitor: Symbols
+    memory: int = 8 << 20  # bytes of the guest's
+
+    @property
+    def image(self) -> range:
+        """Where the monitor is linked to run."""
+        return range(self.monitor.table["image_start"], self.monitor.table["image_end"])
 
     def judge(self) -> None:
         """What every graded behaviour asks: a good end, ring 3 wherever it was stopped, the bare machine's words."""
@@ -71,7 +77,7 @@ class Case:
                 ["The grader waits at these addresses of the probe. Its lines were printed by something else."],
             )
         for stop in self.run.stops:
-            problem = escape(stop)
+            problem = escape(stop, self.memory, self.image)
             if problem:
                 raise Failed(f"at {stop.label} the machine is not as it must be: {problem}")
 
@@ -100,7 +106,7 @@ def first_difference(expected: list[str], got: list[str]) -> Difference | None:
     return None
 
 
-def escape(stop: Stop) -> str:
+def escape(stop: Stop, memory: int, image: range) -> str:
     """How the guest could get out, as the real registers and tables in force stand; "" if it cannot."""
     if stop.cpl != 3:
         return f"the guest runs in ring {stop.cpl}"
@@ -112,23 +118,28 @@ def escape(stop: Stop) -> str:
         return "the real TSS has an I/O permission map"
     if not stop.paging:
         return "real paging is off: nothing is protected"
-    return wide_mapping(stop)
+    return wide_mapping(stop, memory, image)
 
 
-def wide_mapping(stop: Stop) -> str:
-    """A probe of this kind does not use paging, so all of what ring 3 may reach is one block of memory, from address 0 on."""
+def wide_mapping(stop: Stop, memory: int, image: range) -> str:
+    """
+    What ring 3 may reach is the guest's memory: one block, in which the probe's code lies at the guest-physical address that
+    is its linear one, too. `memory`: its size in bytes. `image`: where the monitor itself lies in the linear space.
+    """
     user = [mapping for mapping in stop.mappings if mapping.user]
-    monitor = {frame for m in stop.mappings if not m.user for frame in range(m.physical >> 12, (m.physical + m.size) >> 12)}
-    if not monitor:
-        return "the tables in force map no page of the monitor's: a trap could not be taken"
-    if not user:
-        return "the tables in force map nothing for the guest"
-    offset = user[0].physical - user[0].linear
+    code = [m for m in user if m.linear <= stop.registers["eip"] < m.linear + m.size]
+    if not code:
+        return "the tables in force do not map the instruction that runs"
+    start = code[0].physical - code[0].linear
     for mapping in user:
-        if mapping.physical - mapping.linear != offset:
+        if not start <= mapping.physical <= mapping.physical + mapping.size <= start + memory:
             return f"ring 3 reaches physical {mapping.physical:#x} at {mapping.linear:#x}, which is not its memory"
-        if not monitor.isdisjoint(range(mapping.physical >> 12, (mapping.physical + mapping.size) >> 12)):
-            return f"ring 3 reaches the monitor's page {mapping.physical:#x} at {mapping.linear:#x}"
+    frames = [m for m in stop.mappings if not m.user and m.linear in image]
+    if not frames:
+        return "the tables in force do not map the monitor: a trap could not be taken"
+    for mapping in frames:
+        if start <= mapping.physical < start + memory:
+            return f"the monitor's page at {mapping.linear:#x} lies in the guest's memory"
     return ""
 
 

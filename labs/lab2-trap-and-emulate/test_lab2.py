@@ -39,6 +39,10 @@ def test_exceptions(probe):
     probe.says("divide by zero", f"vector 0 error 0 eip +7 cs 8 flags 0 eax {probe.value():08x}")
 
 
+def test_gates(probe):
+    probe.judge()
+
+
 def test_system_call(probe):
     probe.judge()
     probe.says("rounds", f"trapped 0 value {probe.value(4951):08x} calls 101 bad stacks 0")
@@ -47,3 +51,11 @@ def test_system_call(probe):
 def test_interrupts(probe):
     probe.judge()
     probe.says("undisturbed", "1")
+
+
+def test_user_privilege(probe):
+    probe.judge()
+
+
+def test_double_fault(probe):
+    probe.judge()
