@@ -18,6 +18,7 @@
 #define IRQ_CASCADE  2
 #define IRQ_COM1     4
 #define IRQ_RTC      8
+#define IRQ_FPU      13
 
 /* Moves the interrupts away from the exceptions' vectors; all are masked but the cascade. */
 void pic_init(void);

@@ -1,6 +1,8 @@
 /* How probes speak. */
 #include "probe.h"
 
+#include "base/string.h"
+
 /* The finalizer of MurmurHash3 (Austin Appleby, public domain): every input bit reaches every
  * output bit. */
 u32 secret(u32 n)
@@ -20,6 +22,21 @@ void probe_end(const char *name)
 		hash = secret(hash + (u8)*c);
 	print("end: %s %08x\n", name, hash);
 	machine_end(0);
+}
+
+u32 probe_option(const struct multiboot_info *info, const char *name, u32 otherwise)
+{
+	const char *c = info->flags & MULTIBOOT_INFO_CMDLINE ? (const char *)info->cmdline : "";
+	size_t length = strlen(name);
+	u32 value = 0;
+
+	while (*c && (strncmp(c, name, length) || c[length] != '='))
+		c++;
+	if (!*c)
+		return otherwise;
+	for (c += length + 1; *c >= '0' && *c <= '9'; c++)
+		value = value * 10 + (*c - '0');
+	return value;
 }
 
 void report(const char *what, u32 (*code)(void), const struct outcome *o)

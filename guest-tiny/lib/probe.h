@@ -36,6 +36,9 @@
 /* A value that depends on SECRET and n alone: 32 well-mixed bits. */
 u32 secret(u32 n);
 
+/* The number after NAME= in the guest's command line, or `otherwise`. */
+u32 probe_option(const struct multiboot_info *, const char *name, u32 otherwise);
+
 /* The last line, then a good end of the machine. */
 NORETURN void probe_end(const char *name);
 
