@@ -1,0 +1,55 @@
+"""The grader is graded: the reference has all points, a starter its floor, and a wrong submission loses what it should."""
+
+import pytest
+from cavegrade.grade import grade
+from cavegrade.model import FAILED, SKIPPED
+from conftest import ROOT
+from course import starter
+from submissions import WRONG
+
+
+def test_reference_has_all_points(bench):
+    result = grade(bench, ROOT)
+    assert {v.behaviour.name: str(v.story) for v in result.verdicts if v.story} == {}
+    assert result.points == result.maximum == 100
+
+
+def test_starter_has_its_floor(bench, tmp_path):
+    starter.make(ROOT, tmp_path / "tree")
+    result = grade(bench, tmp_path / "tree")
+    assert result.points == bench.lab.floor
+    first, *others = result.verdicts
+    assert "not written yet" in first.story.headline and first.story.read.startswith("labs/lab2-trap-and-emulate/handout.md#")
+    assert first.outcome == FAILED and {verdict.outcome for verdict in others} == {SKIPPED}
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_wrong_submission(bench, tmp_path, wrong):
+    result = grade(bench, wrong.write(tmp_path))
+    lost = {verdict.behaviour.name for verdict in result.verdicts if not verdict.points}
+    assert lost == wrong.lost, {v.behaviour.name: str(v.story) for v in result.verdicts if v.story}
+    if wrong.says:
+        assert wrong.says in next(v.story.headline for v in result.verdicts if v.story)
+
+
+def test_only_student_files_count(bench, tmp_path):
+    """A submission that brings its own Makefile and headers is graded without them."""
+    for name in bench.lab.student:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "Makefile").write_text("$(error ours)\n")
+    (tmp_path / "kernel/cpu/vcpu.h").write_text("#error ours\n")
+    assert grade(bench, tmp_path).points == 100
+
+
+def test_missing_and_linked_files(bench, tmp_path):
+    result = grade(bench, tmp_path)
+    assert result.points == 0 and "no such file" in result.build_error
+    for name in bench.lab.student:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(ROOT / name)
+    assert "no such file" in grade(bench, tmp_path).build_error
+
+
+def test_same_seed_same_result(bench):
+    assert grade(bench, ROOT).as_dict() == grade(bench, ROOT).as_dict()
