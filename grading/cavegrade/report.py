@@ -71,6 +71,8 @@ def show_difference(difference: Difference, console: Console) -> None:
         console.print(Text(f"             {line}", style="dim"))
     console.print(marked("  expected   ", difference.expected, difference.got, "green"))
     console.print(marked("  got        ", difference.got, difference.expected, "red"))
+    if difference.expected and difference.got:
+        console.print(" " * (13 + common_prefix(difference.expected, difference.got)) + "^", style="red")
 
 
 def marked(label: str, line: str | None, other: str | None, style: str) -> Text:
