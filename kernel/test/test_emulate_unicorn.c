@@ -1,0 +1,577 @@
+/*
+ * The emulator against Unicorn, which is QEMU's processor as a library: the same random instruction
+ * on the same random state, then registers, flags, memory and faults compared.
+ *
+ *   0x01000  the instruction          0x04000 - 0x0f000  operands and stack
+ *   0x20000  page directory           0x21000            page table
+ *
+ * With paging, page 6 is absent and page 9 read-only. All others map to the frame of their number, the
+ * only mapping that Unicorn 2.0.1 follows.
+ */
+#define _GNU_SOURCE /* memmem */
+#include "test/support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <unicorn/unicorn.h>
+
+#include "cpu/access.h"
+#include "x86/paging.h"
+
+#define MEMORY    0x40000u
+#define CODE      0x1000u
+#define CODE_END  0x3f00u
+#define DATA      0x4000u
+#define DATA_END  0xf000u
+#define DIRECTORY 0x20000u
+#define TABLE     0x21000u
+#define TRIALS    150
+#define COMPARED  (EFLAGS_ARITH | EFLAGS_DF)
+
+/*
+ * Instructions in the manual's notation. XX+n: one of n opcodes; XX*n: one of n, 8 apart; /r: any
+ * ModRM; /m: memory only; /d or /a-b: ModRM.reg fixed, or one of several; ib iw iz: an immediate; o:
+ * an offset. The prefixes 66, 67, segment overrides and LOCK or REP are added at random.
+ */
+static const char *const templates[] = {"00*8 /r", "01*8 /r", "02*8 /r", "03*8 /r", "04*8 ib",
+	"05*8 iz", "06*4", "0F A0", "0F A8", "27", "2F", "37", "3F", "40+16", "50+8", "58+8", "60",
+	"61", "62 /m", "63 /r", "68 iz", "6A ib", "69 /r iz", "6B /r ib", "70+16 ib", "80 /0-7 ib",
+	"81 /0-7 iz", "83 /0-7 ib", "84+2 /r", "86+2 /r", "88+4 /r", "8C /0-5", "8D /m", "8F /0",
+	"90+8", "98+2", "9E+2", "A0+4 o", "A4+4", "A8 ib", "A9 iz", "AA+6", "B0+8 ib", "B8+8 iz",
+	"C0+2 /0-7 ib", "C2 iw", "C3", "C6 /0 ib", "C7 /0 iz", "C8 iw ib", "C9", "D0+4 /0-7",
+	"D4+2 ib", "D7", "E0+4 ib", "E8+2 iz", "EB ib", "F5", "F6 /0 ib", "F7 /0 iz", "F6 /2-5",
+	"F7 /2-5", "F6 /6-7", "F7 /6-7", "F8+2", "FC+2", "FE /0-1", "FF /0-1", "FF /2", "FF /4",
+	"FF /6", "0F 0B", "0F 18 /0-3m", "0F 1F /0", "0F 40+16 /r", "0F 80+16 iz", "0F 90+16 /r",
+	"0F A3*4 /r", "0F A4 /r ib", "0F A5 /r", "0F AC /r ib", "0F AD /r", "0F AF /r",
+	"0F B0+2 /r", "0F B6+2 /r", "0F BA /4-7 ib", "0F BC+2 /r", "0F BE+2 /r", "0F C0+2 /r",
+	"0F C7 /1m", "0F C8+8"};
+
+struct machine {
+	struct gmem mem;
+	struct vcpu v;
+	struct emulation e;
+	struct exit exit;
+	u8 *ram, *saved; /* the emulator's memory, and as it was before */
+
+	uc_engine *uc;
+	uc_context *clean; /* before its first exception: a second one would be a double fault */
+	u8 *uc_ram;
+	int vector; /* the exception that Unicorn has met, or -1 */
+	u32 uc_cr2;
+	bool paging;
+};
+
+/* A fixed sequence: the same test on every machine. */
+static u32 random_state;
+
+static u32 random32(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 17;
+	random_state ^= random_state << 5;
+	return random_state;
+}
+
+static u32 below(u32 n)
+{
+	return random32() % n;
+}
+
+/* Values at the edges of 8, 16 and 32 bits are worth more than random ones. */
+static u32 random_value(void)
+{
+	static const u32 edges[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+		0x80000000, 0xffffffff, 0x99, 9, 10};
+
+	switch (below(4)) {
+	case 0:
+		return edges[below(ARRAY_SIZE(edges))];
+	case 1:
+		return below(256);
+	default:
+		return random32();
+	}
+}
+
+/* An operand's address; with paging often one that crosses into another page. */
+static u32 random_address(const struct machine *m)
+{
+	u32 at = DATA + below(DATA_END - DATA);
+
+	if (m->paging && below(2))
+		at = ALIGN_UP(at, PAGE_SIZE) - below(6);
+	return at;
+}
+
+static void put(u8 *bytes, unsigned *n, u32 value, unsigned size)
+{
+	memcpy(bytes + *n, &value, size);
+	*n += size;
+}
+
+static void put_prefixes(u8 *bytes, unsigned *n, const char *template)
+{
+	static const u8 overrides[] = {0x26, 0x36, 0x3e, 0x64, 0x65};
+	bool string = !strncmp(template, "A4", 2) || !strncmp(template, "AA", 2);
+
+	if (below(3) == 0 && strcmp(template, "0F C8+8"))
+		bytes[(*n)++] = 0x66;
+	if (below(6) == 0)
+		bytes[(*n)++] = 0x67;
+	if (below(6) == 0)
+		bytes[(*n)++] = overrides[below(sizeof overrides)];
+	if (string && below(2))
+		bytes[(*n)++] = 0xf2 + below(2);
+}
+
+/* ModRM with SIB and displacement of the right length; the displacement is settled later. */
+static void put_modrm(u8 *bytes, unsigned *n, const char *token, unsigned addr_size)
+{
+	unsigned reg = below(8), mod = below(4), rm = below(8), size = addr_size;
+
+	if (token[1] >= '0' && token[1] <= '7')
+		reg = token[1] - '0';
+	if (token[2] == '-')
+		reg += below(token[3] - token[1] + 1);
+	if (strchr(token, 'm'))
+		mod = below(3);
+	bytes[(*n)++] = mod << 6 | reg << 3 | rm;
+	if (mod == 3)
+		return;
+	if (addr_size == 4 && rm == 4) {
+		rm = below(8);
+		bytes[(*n)++] = below(4) << 6 | below(8) << 3 | rm;
+	}
+	if (mod == 1)
+		size = 1;
+	else if (mod == 0 && rm != (addr_size == 4 ? 5 : 6))
+		size = 0;
+	put(bytes, n, random32(), size);
+}
+
+static void put_immediate(u8 *bytes, unsigned *n, const char *token, unsigned op_size)
+{
+	if (token[1] == 'b')
+		put(bytes, n, random_value(), 1);
+	else if (token[1] == 'w')
+		put(bytes, n, below(0x100), 2);
+	else
+		put(bytes, n, random_value(), op_size);
+}
+
+/* Writes one instruction of the template; its bytes are settled but for addresses. */
+static unsigned generate(u8 *bytes, const char *template)
+{
+	unsigned n = 0, op_size, addr_size;
+	char copy[32];
+
+	put_prefixes(bytes, &n, template);
+	op_size = memchr(bytes, 0x66, n) ? 2 : 4;
+	addr_size = memchr(bytes, 0x67, n) ? 2 : 4;
+	strcpy(copy, template);
+	for (char *token = strtok(copy, " "); token; token = strtok(NULL, " ")) {
+		char *rest;
+
+		if (token[0] == '/') {
+			put_modrm(bytes, &n, token, addr_size);
+		} else if (token[0] == 'i') {
+			put_immediate(bytes, &n, token, op_size);
+		} else if (token[0] == 'o') {
+			put(bytes, &n, DATA + below(DATA_END - DATA), addr_size);
+		} else {
+			bytes[n] = strtoul(token, &rest, 16);
+			if (*rest)
+				bytes[n] += below(atoi(rest + 1)) * (*rest == '*' ? 8 : 1);
+			n++;
+		}
+	}
+	return n;
+}
+
+static void poke(struct machine *m, u32 linear, const void *bytes, unsigned count)
+{
+	for (unsigned n = 0; n < count; n++) {
+		m->ram[linear + n] = m->uc_ram[linear + n] = ((const u8 *)bytes)[n];
+	}
+}
+
+static bool is_string(const struct insn *i)
+{
+	return (i->opcode >= 0xa4 && i->opcode <= 0xa7) || (i->opcode >= 0xaa && i->opcode <= 0xaf);
+}
+
+static bool is_relative(const struct insn *i)
+{
+	return (i->opcode & 0xfff0) == 0x0f80 || i->opcode == 0xe8 || i->opcode == 0xe9;
+}
+
+/* Makes the memory operand lie at `target`, by a register if it has one, else by its displacement. */
+static void aim(struct machine *m, u8 *bytes, unsigned length, u32 target)
+{
+	struct insn *i = &m->e.insn;
+	u32 *gpr = m->v.gpr;
+	u32 rest = target - i->disp;
+
+	if (i->index != NO_REG && i->base != i->index)
+		rest -= gpr[i->index] << i->scale;
+	if (i->base != NO_REG && i->base == i->index)
+		gpr[i->base] = rest / (1 + (1 << i->scale));
+	else if (i->base != NO_REG)
+		gpr[i->base] =
+			i->addr_size == 4 ? rest : (gpr[i->base] & ~0xffffu) | (rest & 0xffff);
+	if (i->base == NO_REG && i->has_modrm) {
+		u8 *at = memmem(bytes, length, &i->disp, i->addr_size);
+
+		rest += i->disp;
+		memcpy(at, &rest, i->addr_size);
+		i->disp = rest;
+	}
+}
+
+/* Operands that no ModRM names: tables, strings, frames, and where branches lead to. */
+static void aim_implicit(struct machine *m, u8 *bytes, unsigned length, u32 target)
+{
+	struct insn *i = &m->e.insn;
+	u32 *gpr = m->v.gpr, to = DATA + below(PAGE_SIZE), small = below(0x1000);
+	bool indirect = i->opcode == 0xff && (i->reg == 2 || i->reg == 4);
+
+	if (is_string(i)) {
+		gpr[ESI] = i->opcode < 0xa8 ? DATA + 0x100 + below(0xe00) : random_address(m);
+		gpr[EDI] = target;
+		gpr[ECX] = below(20);
+		if (below(2)) /* something for REPE to run along */
+			poke(m, gpr[EDI] - 64, (u8[256]){0}, 128);
+	} else if (i->opcode == 0xd7) {
+		gpr[EBX] = target - (gpr[EAX] & 0xff);
+	} else if (i->opcode == 0xc8 || i->opcode == 0xc9) {
+		gpr[EBP] = target;
+	} else if (is_relative(i)) {
+		memcpy(bytes + length - i->op_size, &small, i->op_size);
+	} else if (i->opcode == 0xc2 || i->opcode == 0xc3) {
+		poke(m, gpr[ESP], &to, 4);
+	} else if (indirect && i->has_memory) {
+		poke(m, access_offset(&m->v, i), &to, 4);
+	} else if (indirect) {
+		gpr[i->rm] = to;
+	}
+}
+
+/* Bit numbers reach far: keep them within two pages. */
+static void tame_bit_number(struct machine *m)
+{
+	struct insn *i = &m->e.insn;
+	u32 bit = below(0x10000) - 0x8000;
+
+	if (i->has_memory && (i->opcode & 0xffe7) == 0x0fa3)
+		access_set_reg(&m->v, i->reg, i->op_size, bit);
+}
+
+static void random_registers(struct machine *m)
+{
+	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
+		m->v.gpr[reg] = random_value();
+	m->v.gpr[ESP] = m->e.insn.has_memory ? 0xe100 + below(0x800) : random_address(m);
+	m->v.eflags = EFLAGS_FIXED | (random32() & COMPARED);
+	m->v.eip = CODE + below(CODE_END - CODE);
+	m->v.cr2 = 0;
+	m->v.event.kind = EVENT_NONE;
+}
+
+/* A random instruction of the template, with its operands in sight, in both memories. */
+static void prepare(struct machine *m, const char *template)
+{
+	u8 bytes[32] = {0};
+	unsigned length = generate(bytes, template);
+	u32 target = random_address(m);
+	enum decode_status status = insn_decode(&m->e.insn, bytes, length, 4);
+
+	if (status != DECODE_OK || m->e.insn.length != length)
+		fail_msg("%s: not one instruction", template);
+	random_registers(m);
+	tame_bit_number(m);
+	if (m->e.insn.has_memory)
+		aim(m, bytes, length, target);
+	aim_implicit(m, bytes, length, target);
+	poke(m, m->v.eip, bytes, length);
+	uc_ctl_remove_cache(m->uc, CODE, DATA);
+}
+
+static const int uc_gpr[GPR_COUNT] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX,
+	UC_X86_REG_EBX, UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI};
+
+static u32 uc_get(struct machine *m, int reg)
+{
+	u32 value = 0;
+
+	uc_reg_read(m->uc, reg, &value);
+	return value;
+}
+
+static void uc_set(struct machine *m, int reg, u32 value)
+{
+	assert_int_equal(uc_reg_write(m->uc, reg, &value), UC_ERR_OK);
+}
+
+/*
+ * Runs the instruction in Unicorn: a string to its end, else one step. It is told where the emulator
+ * ended, so that it does not translate what lies there.
+ */
+static void run_unicorn(struct machine *m, const struct vcpu *v)
+{
+	bool string = is_string(&m->e.insn);
+	u32 until = m->v.eip == v->eip ? ~0u : m->v.eip;
+
+	if (m->vector >= 0)
+		uc_context_restore(m->uc, m->clean);
+	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
+		uc_set(m, uc_gpr[reg], v->gpr[reg]);
+	uc_set(m, UC_X86_REG_EFLAGS, v->eflags);
+	m->vector = -1;
+	uc_err err = uc_emu_start(m->uc, v->eip, until, 0, string ? 0 : 1);
+
+	if (err == UC_ERR_INSN_INVALID)
+		m->vector = VECTOR_UD;
+	else if (err != UC_ERR_OK && m->vector < 0)
+		fail_msg("Unicorn: %s", uc_strerror(err));
+}
+
+static void on_exception(uc_engine *uc, u32 vector, void *user)
+{
+	struct machine *m = user;
+
+	m->vector = vector;
+	uc_reg_read(uc, UC_X86_REG_CR2, &m->uc_cr2);
+	uc_emu_stop(uc);
+}
+
+/* The status flags that the manual leaves undefined after this instruction. */
+static u32 undefined_flags(const struct insn *i, const struct vcpu *before)
+{
+	const u32 all = EFLAGS_ARITH;
+	unsigned bits = 8 * (i->opcode & 1 || i->opcode > 0xff ? i->op_size : 1);
+	unsigned count = i->opcode < 0xd0 || (i->opcode > 0xff && !(i->opcode & 1)) ? i->imm
+			 : (i->opcode & 0xfe) == 0xd0                               ? 1
+						      : before->gpr[ECX];
+
+	count &= 31;
+	switch (i->opcode) {
+	case 0x08 ... 0x0d: /* OR AND XOR TEST: AF */
+	case 0x20 ... 0x25:
+	case 0x30 ... 0x35:
+	case 0x84 ... 0x85:
+	case 0xa8 ... 0xa9:
+		return EFLAGS_AF;
+	case 0x80 ... 0x83:
+		return i->reg == 1 || i->reg == 4 || i->reg == 6 ? EFLAGS_AF : 0;
+	case 0x27: /* DAA DAS */
+	case 0x2f:
+		return EFLAGS_OF;
+	case 0x37: /* AAA AAS: only AF and CF mean something */
+	case 0x3f:
+		return all & ~(EFLAGS_AF | EFLAGS_CF);
+	case 0xd4 ... 0xd5: /* AAM AAD */
+		return EFLAGS_OF | EFLAGS_AF | EFLAGS_CF;
+	case 0x69: /* IMUL: only CF and OF */
+	case 0x6b:
+	case 0x0faf:
+		return all & ~(EFLAGS_CF | EFLAGS_OF);
+	case 0xf6 ... 0xf7:
+		if (i->reg < 2)
+			return EFLAGS_AF;
+		if (i->reg < 4)
+			return 0;
+		return i->reg < 6 ? all & ~(EFLAGS_CF | EFLAGS_OF) : all;
+	case 0x0fa3: /* BT and its kin: CF alone, and ZF stays */
+	case 0x0fab:
+	case 0x0fb3:
+	case 0x0fba ... 0x0fbb:
+		return EFLAGS_OF | EFLAGS_SF | EFLAGS_AF | EFLAGS_PF;
+	case 0x0fbc ... 0x0fbd: /* BSF BSR: ZF alone */
+		return all & ~EFLAGS_ZF;
+	case 0xc0 ... 0xc1:
+	case 0xd0 ... 0xd3: /* OF for a count of 1; shifts: AF never, CF not once all bits are out */
+		if (count == 0)
+			return 0;
+		return (count != 1 ? EFLAGS_OF : 0) | (i->reg >= 4 ? EFLAGS_AF : 0) |
+		       (i->reg >= 4 && i->reg < 7 && count >= bits ? EFLAGS_CF : 0);
+	case 0x0fa4 ... 0x0fa5: /* the same for SHLD and SHRD; everything beyond the operand's bits */
+	case 0x0fac ... 0x0fad:
+		if (count == 0)
+			return 0;
+		return count > bits ? all : EFLAGS_AF | (count != 1 ? EFLAGS_OF : 0);
+	}
+	return 0;
+}
+
+/* SHLD and SHRD of 16 bits by more, and BSWAP of 16, have no defined result at all. */
+static bool undefined_result(const struct insn *i, const struct vcpu *before)
+{
+	unsigned count = i->opcode & 1 ? before->gpr[ECX] : i->imm;
+
+	return (i->opcode & 0xfff6) == 0x0fa4 && i->op_size == 2 && (count & 31) > 16;
+}
+
+static void print_case(const struct machine *m, const struct vcpu *before, const char *template)
+{
+	print_message("%s:", template);
+	for (unsigned n = 0; n < m->e.insn.length; n++)
+		print_message(" %02x", m->ram[before->eip + n]);
+	print_message("  eflags %x, operand at %x, gprs", before->eflags,
+		access_offset(before, &m->e.insn));
+	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
+		print_message(" %x", before->gpr[reg]);
+	print_message("\n");
+}
+
+#define EXPECT(what, a, b)                                                        \
+	do {                                                                      \
+		if ((a) != (b)) {                                                 \
+			print_case(m, before, template);                          \
+			fail_msg("%s: %x, Unicorn %x", what, (u32)(a), (u32)(b)); \
+		}                                                                 \
+	} while (0)
+
+/* What a fault must leave: the registers and memory from before; Unicorn's POPA and PUSHA do not. */
+static void compare_fault(struct machine *m, const struct vcpu *before, const char *template)
+{
+	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
+		EXPECT("register after a fault", m->v.gpr[reg], before->gpr[reg]);
+	EXPECT("eflags after a fault", m->v.eflags, before->eflags);
+	EXPECT("memory after a fault", memcmp(m->ram, m->saved, DATA_END), 0);
+	memcpy(m->uc_ram, m->ram, MEMORY);
+}
+
+static void compare_result(struct machine *m, const struct vcpu *before, const char *template)
+{
+	static const char *const name[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+	u32 undefined = m->vector < 0 ? undefined_flags(&m->e.insn, before) : 0;
+
+	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
+		EXPECT(name[reg], m->v.gpr[reg], uc_get(m, uc_gpr[reg]));
+	EXPECT("eflags", (m->v.eflags ^ uc_get(m, UC_X86_REG_EFLAGS)) & COMPARED & ~undefined, 0u);
+	EXPECT("memory", memcmp(m->ram, m->uc_ram, DATA_END), 0);
+}
+
+/* PUSHA pushes from either end, and so names another byte of the same page. */
+static u32 fault_address(const struct insn *i, u32 cr2)
+{
+	return i->opcode == 0x60 ? cr2 & ~PAGE_MASK : cr2;
+}
+
+/* False if there was nothing to compare. */
+static bool one_trial(struct machine *m, const char *template)
+{
+	prepare(m, template);
+
+	const struct vcpu start = m->v, *before = &start;
+	const struct insn *i = &m->e.insn;
+
+	if (undefined_result(i, before))
+		return false;
+	memcpy(m->saved, m->ram, MEMORY);
+	enum step step = cpu_fetch(&m->v, &m->e);
+
+	if (step == STEP_DONE)
+		step = cpu_emulate(&m->v, &m->e);
+	if (m->v.cr2 >= MEMORY || (step == STEP_EXIT && m->exit.kind == EXIT_MMIO))
+		return false; /* an address went astray */
+	EXPECT("unsupported", step == STEP_EXIT, false);
+
+	run_unicorn(m, before);
+	EXPECT("vector", step == STEP_FAULT ? m->v.event.vector : -1, m->vector);
+	EXPECT("eip", m->v.eip, uc_get(m, UC_X86_REG_EIP));
+	if (m->vector == VECTOR_PF)
+		EXPECT("cr2", fault_address(i, m->v.cr2), fault_address(i, m->uc_cr2));
+	if (step == STEP_FAULT && !(is_string(i) && i->rep != REP_NONE))
+		compare_fault(m, before, template);
+	else
+		compare_result(m, before, template);
+	return true;
+}
+
+static void map_pages(struct machine *m)
+{
+	const u32 rights = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
+	u32 directory = TABLE | rights, table[MEMORY / PAGE_SIZE];
+
+	for (unsigned page = 0; page < ARRAY_SIZE(table); page++)
+		table[page] = page << PAGE_SHIFT | rights;
+	table[6] = 0;
+	table[9] &= ~PTE_W;
+	poke(m, DIRECTORY, &directory, sizeof directory);
+	poke(m, TABLE, table, sizeof table);
+	m->v.cr3 = DIRECTORY;
+	m->v.cr0 |= CR0_PG | CR0_WP;
+	uc_set(m, UC_X86_REG_CR3, m->v.cr3);
+	uc_set(m, UC_X86_REG_CR0, m->v.cr0);
+}
+
+static void setup(struct machine *m, bool paging)
+{
+	uc_hook hook;
+
+	*m = (struct machine){.paging = paging, .vector = -1};
+	random_state = 0x2545f491;
+	test_memory(&m->mem, MEMORY);
+	m->ram = m->mem.owner;
+	m->saved = malloc(MEMORY);
+	m->uc_ram = calloc(1, MEMORY);
+	vcpu_reset(&m->v, &m->mem);
+	m->e.exit = &m->exit;
+	for (unsigned i = 0; i < SREG_COUNT; i++)
+		m->v.seg[i].selector = 0; /* as Unicorn starts */
+	for (u32 at = DATA; at < DATA_END; at += 4)
+		poke(m, at, &(u32){random_value()}, 4);
+
+	assert_int_equal(uc_open(UC_ARCH_X86, UC_MODE_32, &m->uc), UC_ERR_OK);
+	uc_mem_map_ptr(m->uc, 0, MEMORY, UC_PROT_ALL, m->uc_ram);
+	uc_hook_add(m->uc, &hook, UC_HOOK_INTR, on_exception, m, 1, 0);
+	if (paging)
+		map_pages(m);
+	uc_context_alloc(m->uc, &m->clean);
+	uc_context_save(m->uc, m->clean);
+}
+
+static void compare(bool paging)
+{
+	struct machine machine, *m = &machine;
+	unsigned compared = 0;
+
+	setup(m, paging);
+	for (unsigned t = 0; t < ARRAY_SIZE(templates); t++)
+		for (unsigned n = 0; n < TRIALS; n++) {
+			/* ENTER checks more than Unicorn's does, so it faults earlier */
+			if (paging && !strncmp(templates[t], "C8", 2))
+				continue;
+			compared += one_trial(m, templates[t]);
+		}
+	print_message("%u instructions compared\n", compared);
+	assert_in_range(compared, TRIALS * ARRAY_SIZE(templates) * 95 / 100, ~0u);
+	uc_context_free(m->clean);
+	uc_close(m->uc);
+	test_memory_free(&m->mem);
+	free(m->uc_ram);
+	free(m->saved);
+}
+
+static void unpaged(void **state)
+{
+	compare(false);
+}
+
+static void paged(void **state)
+{
+	compare(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(unpaged), cmocka_unit_test(paged)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
