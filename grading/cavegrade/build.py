@@ -57,16 +57,17 @@ class Workshop:
 
     def probes(self, names: list[str], secret: int) -> dict[str, Path]:
         """Fresh probes that compute with `secret`."""
-        tree = self.directory / f"probes-{secret:08x}"
+        tree = self.directory / "probes"
+        mark = tree / "build/secret"
+        if not mark.is_file() or mark.read_text() != f"{secret:#x}":
+            shutil.rmtree(tree / "build", ignore_errors=True)
         given = {name: (self.root / name).read_bytes() for name in _files(self.root, ("Makefile", "kernel", "guest-tiny"))}
         sync(tree, given)
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(f"{secret:#x}")
         outputs = {name: tree / f"build/guest/{name}.elf" for name in names}
         make(tree, [f"BUILD={tree}/build", f"SECRET={secret:#x}", *map(str, outputs.values())], self.jobs)
         return outputs
-
-    def forget_probes(self) -> None:
-        for tree in self.directory.glob("probes-*"):
-            shutil.rmtree(tree, ignore_errors=True)
 
 
 def _files(root: Path, parts: tuple[str, ...]):
