@@ -111,10 +111,11 @@ void counter_write(struct counter *c, u16 value, u64 tick)
 	c->written = count ? count : full;
 	c->null = true;
 	counter_write_begins(c, tick);
-	if (periodic(c) && c->state == COUNTER_COUNTING)
-		load_at_end(c, tick);
-	else if (!triggered(c))
+	if (c->state == COUNTER_IDLE ? !triggered(c) : c->mode == 4)
 		load_at(c, tick + 1, tick + 1);
+	else if (periodic(c) && c->state == COUNTER_COUNTING)
+		load_at_end(c, tick);
+	/* else the gate's rise loads it */
 }
 
 static void gate_rises(struct counter *c, u64 tick)
@@ -137,6 +138,8 @@ void counter_set_gate(struct counter *c, bool gate, u64 tick)
 	} else if (c->state == COUNTER_COUNTING && !triggered(c)) {
 		c->elapsed = tick - c->start;
 		c->state = COUNTER_HELD;
+		if (periodic(c)) /* the end of the cycle will not come */
+			c->waiting = false;
 	}
 }
 
@@ -172,9 +175,9 @@ bool counter_output(const struct counter *c, u64 tick)
 	case 1:
 		return e >= c->count;
 	case 2:
-		return !c->gate || mod64(e, c->count) != c->count - 1;
+		return c->state == COUNTER_HELD || mod64(e, c->count) != c->count - 1;
 	case 3:
-		return !c->gate || mod64(e, c->count) < high_part(c->count);
+		return c->state == COUNTER_HELD || mod64(e, c->count) < high_part(c->count);
 	default:
 		return e != c->count;
 	}
@@ -198,8 +201,10 @@ u64 counter_next_rise(const struct counter *c, u64 tick)
 	u64 rise = rise_after(c, tick);
 	struct counter loaded = *c;
 
-	if (!c->waiting || rise <= c->load_at)
+	if (!c->waiting || rise < c->load_at)
 		return rise;
 	counter_sync(&loaded, c->load_at);
+	if (!counter_output(c, c->load_at - 1) && counter_output(&loaded, c->load_at))
+		return c->load_at;
 	return rise_after(&loaded, c->load_at);
 }

@@ -49,7 +49,10 @@ struct pic {
 	struct pic_chip chip[2];
 };
 
-/* As a PC's firmware leaves them: initialised, vectors 0x08 and 0x70, every input masked. */
+/*
+ * As a PC's firmware leaves them: initialised, vectors 0x08 and 0x70, every input masked; the
+ * timer's output is high, and its last request has been served.
+ */
 void pic_init(struct pic *);
 
 /* Sets request line `irq`, 0 to 15, high or low. */
