@@ -29,10 +29,19 @@ PURE_DIRS  := base mmu cpu dev
 KERNEL_SRC := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.[cS],base mmu cpu dev hw engine vmm))))
 KERNEL_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(KERNEL_SRC)))
 
-# Linked to run at WINDOW and loaded at 1 MiB; -pie keeps the relocations, so that the window can move at boot.
-$(BUILD)/cave.elf: kernel/cave.ld $(KERNEL_OBJ)
-	$(CROSS_LD) -m elf_i386 -T $< -pie --no-dynamic-linker -z notext -z norelro -z noexecstack --no-warn-rwx-segments \
-		--build-id=none -o $@ $(KERNEL_OBJ)
+# Linked to run at WINDOW and loaded at 1 MiB; -pie keeps the relocations, so that the window can move at boot. It is linked
+# twice: the first image tells where the functions are, the second carries their names, for panics.
+LINK = $(CROSS_LD) -m elf_i386 -T kernel/cave.ld -pie --no-dynamic-linker -z notext -z norelro -z noexecstack \
+	--no-warn-rwx-segments --build-id=none
+
+$(BUILD)/cave.elf: $(BUILD)/symbols.o
+	$(LINK) -o $@ $(KERNEL_OBJ) $<
+
+$(BUILD)/symbols.o: $(BUILD)/unnamed.elf tools/symbols.awk
+	nm -n $< | awk -f tools/symbols.awk | $(CROSS_CC) -c -x assembler -o $@ -
+
+$(BUILD)/unnamed.elf: kernel/cave.ld $(KERNEL_OBJ)
+	$(LINK) -o $@ $(KERNEL_OBJ)
 
 $(BUILD)/kernel/%.o: kernel/%.c
 	@mkdir -p $(@D)

@@ -188,14 +188,26 @@ enum step access_write(
 	return STEP_DONE;
 }
 
-enum step access_probe_write(
-	struct vcpu *v, struct emulation *e, enum sreg seg, u32 offset, unsigned size)
+static enum step probe(
+	struct vcpu *v, enum sreg seg, u32 offset, unsigned bytes, enum access access)
 {
 	struct span span[2];
 	gva_t linear;
 
-	TRY(access_segment(v, seg, offset, size, true, &linear));
-	return translate(v, linear, size, ACCESS_WRITE, v->cpl, false, span);
+	TRY(access_segment(v, seg, offset, bytes, access == ACCESS_WRITE, &linear));
+	return translate(v, linear, bytes, access, v->cpl, false, span);
+}
+
+enum step access_probe_write(
+	struct vcpu *v, struct emulation *e, enum sreg seg, u32 offset, unsigned size)
+{
+	return probe(v, seg, offset, size, ACCESS_WRITE);
+}
+
+enum step access_probe_read(
+	struct vcpu *v, struct emulation *e, enum sreg seg, u32 offset, unsigned size)
+{
+	return probe(v, seg, offset, size, ACCESS_READ);
 }
 
 enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,

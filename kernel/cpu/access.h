@@ -16,9 +16,11 @@ enum step access_write(
 /* The segment's checks alone, for accesses of other sizes: the linear address, or the fault. */
 enum step access_segment(
 	struct vcpu *, enum sreg, u32 offset, unsigned bytes, bool write, gva_t *linear);
-/* Checks, with all faults, that a later write of the same bytes cannot fail (for instructions that
- * write twice). */
+/* Checks, with all faults, that a later access to the same bytes cannot fail (for instructions that
+ * have several). Sets no accessed or dirty bit yet. */
 enum step access_probe_write(
+	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size);
+enum step access_probe_read(
 	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size);
 
 /*

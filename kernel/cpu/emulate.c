@@ -9,6 +9,8 @@
 #include "cpu/access.h"
 #include "cpu/instructions.h"
 
+typedef enum step (*handler)(struct vcpu *, struct emulation *);
+
 enum step cpu_fetch(struct vcpu *v, struct emulation *e)
 {
 	u8 bytes[INSN_MAX];
@@ -78,7 +80,7 @@ static enum step group_6(struct vcpu *v, struct emulation *e)
 }
 
 /* The opcode map, one byte (SDM 2D table A-2). Prefixes and what only the FPU knows stay empty. */
-static enum step (*const one_byte[256])(struct vcpu *, struct emulation *) = {
+static const handler one_byte[256] = {
 	[0x00 ... 0x05] = emulate_integer,    /* ADD */
 	[0x06] = emulate_stack,               /* PUSH ES */
 	[0x07] = emulate_transfer,            /* POP ES */
@@ -147,7 +149,7 @@ static enum step (*const one_byte[256])(struct vcpu *, struct emulation *) = {
 };
 
 /* The opcode map, 0F xx (SDM 2D table A-3). MMX and SSE stay empty. */
-static enum step (*const two_byte[256])(struct vcpu *, struct emulation *) = {
+static const handler two_byte[256] = {
 	[0x00] = group_6,
 	[0x01] = emulate_privileged,          /* SGDT SIDT LGDT LIDT SMSW LMSW INVLPG */
 	[0x02 ... 0x03] = emulate_transfer,   /* LAR LSL */
@@ -189,21 +191,29 @@ static enum step (*const two_byte[256])(struct vcpu *, struct emulation *) = {
 	[0xff] = undefined,                   /* UD0 */
 };
 
+static handler find_handler(u16 opcode)
+{
+	if (opcode < OPCODE_0F)
+		return one_byte[opcode & 0xff];
+	return (opcode & 0xff00) == OPCODE_0F ? two_byte[opcode & 0xff] : NULL;
+}
+
+bool cpu_emulates(const struct insn *insn)
+{
+	handler found = find_handler(insn->opcode);
+
+	return found && found != floating_point;
+}
+
 enum step cpu_emulate(struct vcpu *v, struct emulation *e)
 {
-	u16 opcode = e->insn.opcode;
-	enum step (*handler)(struct vcpu *, struct emulation *) = NULL;
+	handler run = find_handler(e->insn.opcode);
 
-	if (opcode < OPCODE_0F)
-		handler = one_byte[opcode & 0xff];
-	else if ((opcode & 0xff00) == OPCODE_0F)
-		handler = two_byte[opcode & 0xff];
-
-	if (!handler)
+	if (!run)
 		return emulation_unsupported(e, "the emulator does not know this instruction");
 	e->used = 0;
 	v->shadow = false; /* this is the one instruction that interrupts had to wait for */
-	return handler(v, e);
+	return run(v, e);
 }
 
 void emulation_answer(struct emulation *e, u32 value)

@@ -56,6 +56,9 @@ enum step cpu_fetch(struct vcpu *, struct emulation *e);
 /* Runs the fetched instruction. An opcode that is not emulated: STEP_EXIT with EXIT_UNSUPPORTED. */
 enum step cpu_emulate(struct vcpu *, struct emulation *e);
 
+/* Whether cpu_emulate() knows the instruction: all but what only the FPU, MMX or SSE can do. */
+bool cpu_emulates(const struct insn *);
+
 /*
  * Records the vmm's answer to EXIT_PORT or EXIT_MMIO, before cpu_emulate() is called again for the
  * same instruction.

@@ -8,13 +8,11 @@ enum exit_kind {
 	EXIT_PORT,        /* IN or OUT: answer in `value`, run again */
 	EXIT_MMIO,        /* an access to what is not RAM: answer in `value`, run again */
 	EXIT_HALT,        /* HLT */
-	EXIT_HYPERCALL,   /* reserved for guests that know */
-	EXIT_INTERRUPT,   /* the real machine interrupted */
-	EXIT_DEADLINE,    /* the time that the vmm asked for has come */
+	EXIT_INTERRUPT,   /* the real machine interrupted: `value` is the vector */
+	EXIT_WINDOW,      /* the guest can take the interrupt that vcpu->intr announces */
+	EXIT_FPU_ERROR,   /* an unmasked FPU exception of a guest with CR0.NE clear: IRQ 13 */
 	EXIT_SHUTDOWN,    /* triple fault */
-	EXIT_RESET,       /* the guest reset its machine */
 	EXIT_UNSUPPORTED, /* the engine cannot go on: `reason` says what and why */
-	EXIT_DEBUG,
 	EXIT_KIND_COUNT,
 };
 

@@ -91,21 +91,23 @@ static enum step enter(struct vcpu *v, struct emulation *e)
 {
 	const struct insn *i = &e->insn;
 	unsigned size = i->op_size, level = i->imm2 % NESTING_MAX, copied = level ? level - 1 : 0;
-	u32 esp = v->gpr[ESP], from = v->gpr[EBP], outer[NESTING_MAX], frame;
+	u32 esp = v->gpr[ESP], from = v->gpr[EBP], outer, frame;
 	unsigned stack = v->seg[SS].attr & ATTR_DB ? 4 : 2;
 	u32 end = esp - (1 + level) * size - i->imm;
 
-	/* The last probe is the manual's: a page that the locals reach has to be there. */
+	/* All that may fault, first. The last is the manual's: where the locals end has to be writable. */
 	TRY(access_probe_pushes(v, e, 1 + level, size));
 	TRY(access_probe_write(v, e, SS, end & alu_mask(stack), 1));
-	for (unsigned n = 0; n < copied; n++) {
-		from -= size;
-		TRY(access_read(v, e, SS, from & alu_mask(stack), size, &outer[n]));
-	}
+	for (unsigned n = 1; n <= copied; n++)
+		TRY(access_probe_read(v, e, SS, (from - n * size) & alu_mask(stack), size));
+
 	TRY(access_push(v, e, &esp, size, v->gpr[EBP]));
 	frame = esp;
-	for (unsigned n = 0; n < copied; n++)
-		TRY(access_push(v, e, &esp, size, outer[n]));
+	for (unsigned n = 0; n < copied; n++) {
+		from -= size;
+		TRY(access_read(v, e, SS, from & alu_mask(stack), size, &outer));
+		TRY(access_push(v, e, &esp, size, outer));
+	}
 	if (level)
 		TRY(access_push(v, e, &esp, size, frame));
 	access_set_reg(v, EBP, size, frame);

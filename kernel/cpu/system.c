@@ -76,14 +76,12 @@ static enum step store_selector(struct vcpu *v, struct emulation *e)
 	return rm_write(v, e, e->insn.has_memory ? 2 : e->insn.op_size, selector);
 }
 
-/* 0F 00: SLDT STR LLDT LTR by ModRM.reg; VERR and VERW are in transfer.c. */
+/* 0F 00: SLDT STR LLDT LTR by ModRM.reg. */
 static enum step group6(struct vcpu *v, struct emulation *e)
 {
 	static const handler handlers[8] = {
 		store_selector, store_selector, emulate_lldt, emulate_ltr};
 
-	if (e->insn.reg == 4 || e->insn.reg == 5)
-		return emulate_transfer(v, e);
 	return handlers[e->insn.reg] ? handlers[e->insn.reg](v, e)
 				     : emulation_fault(v, VECTOR_UD, 0);
 }

@@ -259,8 +259,7 @@ static enum step verify(struct vcpu *v, struct emulation *e)
 		       (write ? segment_is_writable(&s)
 			      : !segment_is_code(&s) || (s.attr & ATTR_READABLE));
 	set_zf(v, seen);
-	/* The caller, in system.c, moves EIP on. */
-	return STEP_DONE;
+	return emulation_next(v, e);
 }
 
 enum step emulate_transfer(struct vcpu *v, struct emulation *e)

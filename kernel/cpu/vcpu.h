@@ -52,14 +52,17 @@ struct vcpu {
 	u32 cr0, cr2, cr3, cr4;
 	u32 dr[8];
 	struct fpu_state fpu;
-	u64 tsc;        /* the machine's clock at the last entry or exit; RDTSC reads it */
-	u64 tsc_offset; /* what WRMSR(TSC) added */
+	/* The machine's clock, in nanoseconds, as of the last exit; it is the TSC too. */
+	u64 tsc, tsc_offset; /* tsc_offset: what WRMSR added */
+	u64 clock_zero;      /* the real nanosecond at which that clock stood at 0 */
 
 	struct event event; /* to be delivered before the next instruction */
 	bool shadow; /* interrupts wait for one instruction, after STI and MOV SS (SDM 3A 6.8.3) */
 	bool halted;
+	bool intr; /* the INTR pin: the interrupt controller has something to deliver */
 
 	struct gmem *mem;
+	void *engine; /* the state of the engine that runs it */
 };
 
 /* What the guest's control registers say about translation. */

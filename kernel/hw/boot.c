@@ -11,7 +11,7 @@
 #include "x86/multiboot.h"
 #include "x86/paging.h"
 
-/* Called from boot.S, the second before and the third after the window has moved. */
+/* Called from entry.S, the second before and the third after the window has moved. */
 u32 boot_choose_window(const struct multiboot_info *);
 NORETURN void hw_boot(u32 magic, const struct multiboot_info *);
 
@@ -98,7 +98,7 @@ NORETURN void hw_boot(u32 magic, const struct multiboot_info *info)
 	cpu_init();
 	interrupt_init();
 	timer_init();
-	interrupt_unmask(IRQ_COM1);
-	interrupt_unmask(IRQ_COM2);
+	interrupt_unmask(HOST_COM1);
+	interrupt_unmask(HOST_COM2);
 	monitor_main(&boot);
 }

@@ -34,7 +34,7 @@ void interrupt_init(void)
 	write_mask();
 }
 
-void interrupt_unmask(enum irq irq)
+void interrupt_unmask(enum host_irq irq)
 {
 	mask &= ~(1u << irq);
 	write_mask();

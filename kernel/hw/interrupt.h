@@ -3,11 +3,11 @@
 
 #include "base/types.h"
 
-enum irq { IRQ_TIMER = 0, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_COUNT = 16 };
+enum host_irq { HOST_TIMER = 0, HOST_COM2 = 3, HOST_COM1 = 4 };
 
 /* Moves the vectors to VECTOR_IRQ (hw/trap.h) and masks every line. */
 void interrupt_init(void);
-void interrupt_unmask(enum irq);
+void interrupt_unmask(enum host_irq);
 /* Ends the service of an interrupt that came at `vector`. */
 void interrupt_end(u32 vector);
 

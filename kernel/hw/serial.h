@@ -5,7 +5,7 @@
 
 enum serial_port { SERIAL_CONSOLE, SERIAL_RAW, SERIAL_COUNT };
 
-/* Both ports: 115200 baud, interrupts when a byte arrives (IRQ_COM1, IRQ_COM2). */
+/* Both ports: 115200 baud, interrupts when a byte arrives (HOST_COM1, HOST_COM2). */
 void serial_init(void);
 /* Waits until the byte is taken. An absent port takes everything. */
 void serial_write(enum serial_port, u8 byte);

@@ -36,7 +36,7 @@ void timer_init(void)
 	/* ticks / PIT_HZ seconds have passed: kHz = cycles * PIT_HZ / ticks / 1000 */
 	tsc_khz = div64(mul_div(read_tsc() - from, PIT_HZ, CALIBRATION_TICKS), 1000);
 	start = read_tsc();
-	interrupt_unmask(IRQ_TIMER);
+	interrupt_unmask(HOST_TIMER);
 }
 
 u64 timer_now(void)

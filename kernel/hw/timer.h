@@ -10,7 +10,7 @@ void timer_init(void);
 u64 timer_now(void);
 
 /*
- * Asks for an interrupt (IRQ_TIMER) at `when`, or up to 54 ms earlier if that is further away than
+ * Asks for an interrupt (HOST_TIMER) at `when`, or up to 54 ms earlier if that is further away than
  * the 8254 can count. One alarm is kept: the last call counts.
  */
 void timer_alarm(u64 when);

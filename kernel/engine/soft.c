@@ -1,0 +1,113 @@
+/*
+ * Direct execution: the guest's instructions run on the real processor, in ring 3, and what it must
+ * not do there traps.
+ *
+ *        +--> deliver v->event --> soft_load --> hw_enter ==== ring 3 ==== trap
+ *        |                                                                  |
+ *        +----------- settled or pending <----- soft_trap <---- soft_store -+
+ *                                                  |
+ *                                                  +--> exit to the vmm
+ */
+#include "engine/soft.h"
+
+#include "cpu/event.h"
+#include "hw/cpu.h"
+#include "hw/memory.h"
+
+#define PAGES(bytes) (((bytes) + PAGE_MASK) >> PAGE_SHIFT)
+
+static bool soft_probe(void)
+{
+	return true;
+}
+
+static void frame_written(struct gmem *mem, u32 gfn, unsigned watchers)
+{
+	if (watchers & WATCH_DESCRIPTORS)
+		soft_descriptors_written(mem->owner);
+}
+
+static const char *soft_attach(struct vcpu *v)
+{
+	struct soft *s = memory_pages(PAGES(sizeof *s));
+	void *tables = memory_pages(PAGES(SHADOW_TABLES_BYTES));
+	void *shadow = memory_pages(SHADOW_PAGES);
+
+	if (!s || !tables || !shadow)
+		return "the monitor's own memory is used up: start fewer machines, or give QEMU "
+		       "more (-m)";
+	v->engine = s;
+	v->mem->owner = s;
+	v->mem->written = frame_written;
+	s->vcpu = v;
+	s->cr4_features = cpu_cr4_features();
+	s->rebuild[0] = s->rebuild[1] = true;
+	descriptor_init(&s->tables, tables);
+	for (unsigned level = 0; level < TABLE_COUNT; level++)
+		cpu_fill_gdt(s->tables.gdt.slot[level]);
+	shadow_init(&s->shadow, v->mem, shadow, memory_physical(shadow), SHADOW_PAGES);
+	shadow_set_window(
+		&s->shadow, memory_window_start() >> 22, WINDOW_PDES, memory_window_entries());
+	return NULL;
+}
+
+/* One turn in ring 3. */
+static enum step enter(struct soft *s, struct exit *exit)
+{
+	enum step step;
+
+	/* An interrupt waits for the end of the next instruction: run just that one (SDM 3A 6.8.3). */
+	s->stepping = s->vcpu->intr && s->vcpu->shadow && (s->vcpu->eflags & EFLAGS_IF);
+	soft_load(s);
+	hw_enter(&s->frame);
+	soft_store(s);
+	s->counts.traps++;
+	step = soft_trap(s, exit);
+	s->stepping = false;
+	return step;
+}
+
+static void soft_run(struct vcpu *v, struct exit *exit)
+{
+	struct soft *s = soft_of(v);
+	enum step step = STEP_DONE;
+
+	if (s->answer)
+		step = soft_resume(s, exit);
+	while (step != STEP_EXIT) {
+		if (v->event.kind != EVENT_NONE) {
+			step = event_deliver(v, exit);
+			s->segments = true;
+		} else if (v->intr && vcpu_interruptible(v)) {
+			exit->kind = EXIT_WINDOW;
+			return;
+		} else {
+			step = enter(s, exit);
+		}
+	}
+}
+
+static void soft_sync_fpu(struct vcpu *v)
+{
+	soft_release_fpu(soft_of(v));
+}
+
+static const struct engine_counts *soft_counts(struct vcpu *v)
+{
+	return &soft_of(v)->counts;
+}
+
+static const char *soft_audit(struct vcpu *v)
+{
+	return shadow_audit(&soft_of(v)->shadow, NULL);
+}
+
+const struct engine soft_engine = {
+	.name = "direct execution",
+	.probe = soft_probe,
+	.attach = soft_attach,
+	.run = soft_run,
+	.sync_fpu = soft_sync_fpu,
+	.counts = soft_counts,
+	.audit = soft_audit,
+};

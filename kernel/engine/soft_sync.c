@@ -1,0 +1,188 @@
+/* Between the virtual CPU and the real registers. */
+#include "engine/soft.h"
+
+#include "cpu/control.h"
+#include "cpu/segment.h"
+#include "hw/cpu.h"
+#include "hw/insn.h"
+
+/* What the real registers hold now; writing them is dear, so they are written when they differ. */
+static struct {
+	u32 cr0, cr3, cr4;
+	struct descriptor *gdt, *ldt;
+	struct vcpu *debug; /* whose DR0-3 and DR7 are loaded */
+	struct vcpu *fpu;   /* whose state the FPU holds */
+} real;
+
+void soft_take_fpu(struct soft *s)
+{
+	soft_release_fpu(s);
+	if (real.fpu)
+		cpu_save_fpu(&real.fpu->fpu);
+	cpu_restore_fpu(&s->vcpu->fpu);
+	real.fpu = s->vcpu;
+	s->counts.fpu_loads++;
+}
+
+void soft_release_fpu(struct soft *s)
+{
+	if (real.fpu != s->vcpu)
+		return;
+	cpu_save_fpu(&s->vcpu->fpu);
+	real.fpu = NULL;
+}
+
+static void load_control(struct soft *s)
+{
+	u32 cr0 = control_real_cr0(s->vcpu, real.fpu == s->vcpu);
+	u32 cr4 = control_real_cr4(s->vcpu, s->cr4_features);
+	u32 cr3 = shadow_root(&s->shadow, s->vcpu->cpl == 0 ? ROOT_KERNEL : ROOT_USER).v;
+
+	if (cr0 != real.cr0)
+		write_cr0(real.cr0 = cr0);
+	if (cr4 != real.cr4)
+		write_cr4(real.cr4 = cr4);
+	/* Entries that the virtual TLB has dropped may still be in the real one. */
+	if (cr3 != real.cr3 || s->shadow.stale)
+		write_cr3(real.cr3 = cr3);
+	s->shadow.stale = false;
+}
+
+/* Breakpoints are linear addresses of this guest; DR7.GD would trap the monitor, so it is virtual. */
+static void load_debug(struct vcpu *v)
+{
+	bool wanted = v->dr[7] & 0xff;
+
+	if (wanted && real.debug != v) {
+		write_dr0(v->dr[0]);
+		write_dr1(v->dr[1]);
+		write_dr2(v->dr[2]);
+		write_dr3(v->dr[3]);
+		write_dr7(v->dr[7] & ~DR7_GD);
+		real.debug = v;
+	} else if (!wanted && real.debug) {
+		write_dr7(DR7_FIXED);
+		real.debug = NULL;
+	}
+}
+
+static void load_tables(struct soft *s)
+{
+	enum table_level level = descriptor_level(s->vcpu);
+	struct descriptor *gdt = s->tables.gdt.slot[level];
+	struct descriptor *ldt = s->vcpu->ldtr.attr & ATTR_P ? s->tables.ldt.slot[level] : NULL;
+
+	if (gdt == real.gdt && ldt == real.ldt)
+		return;
+	cpu_use_tables(gdt, ldt);
+	real.gdt = gdt;
+	real.ldt = ldt;
+}
+
+static void load_segments_of(struct soft *s)
+{
+	for (unsigned local = 0; local < 2; local++)
+		if (s->rebuild[local]) {
+			if (descriptor_rebuild(&s->tables, s->vcpu, local))
+				shadow_flush(&s->shadow);
+			s->rebuild[local] = false;
+			s->segments = true;
+		}
+	if (!s->segments)
+		return;
+	for (unsigned i = 0; i < SREG_COUNT; i++)
+		s->loaded[i] = descriptor_select(&s->tables, s->vcpu, i);
+	s->segments = false;
+}
+
+static void load_frame(struct soft *s)
+{
+	struct hw_frame *f = &s->frame;
+	const struct vcpu *v = s->vcpu;
+
+	f->eax = v->gpr[EAX];
+	f->ecx = v->gpr[ECX];
+	f->edx = v->gpr[EDX];
+	f->ebx = v->gpr[EBX];
+	f->esp = v->gpr[ESP];
+	f->ebp = v->gpr[EBP];
+	f->esi = v->gpr[ESI];
+	f->edi = v->gpr[EDI];
+	f->eip = v->eip;
+	f->eflags = vcpu_real_eflags(v);
+	f->es = s->loaded[ES];
+	f->cs = s->loaded[CS];
+	f->ss = s->loaded[SS];
+	f->ds = s->loaded[DS];
+	f->fs = s->loaded[FS];
+	f->gs = s->loaded[GS];
+	if (s->stepping)
+		f->eflags = (f->eflags | EFLAGS_TF) & ~EFLAGS_IF;
+}
+
+void soft_load(struct soft *s)
+{
+	load_segments_of(s);
+	load_tables(s);
+	load_control(s);
+	load_debug(s->vcpu);
+	load_frame(s);
+}
+
+/* Segment registers that the guest loaded without a trap. */
+static void follow_segments(struct soft *s)
+{
+	const struct hw_frame *f = &s->frame;
+	const u16 now[SREG_COUNT] = {f->es, f->cs, f->ss, f->ds, f->fs, f->gs};
+
+	for (unsigned i = 0; i < SREG_COUNT; i++)
+		if (now[i] != s->loaded[i]) {
+			descriptor_follow(s->vcpu, i, now[i]);
+			s->loaded[i] = now[i];
+		}
+}
+
+void soft_store(struct soft *s)
+{
+	const struct hw_frame *f = &s->frame;
+	struct vcpu *v = s->vcpu;
+
+	v->gpr[EAX] = f->eax;
+	v->gpr[ECX] = f->ecx;
+	v->gpr[EDX] = f->edx;
+	v->gpr[EBX] = f->ebx;
+	v->gpr[ESP] = f->esp;
+	v->gpr[EBP] = f->ebp;
+	v->gpr[ESI] = f->esi;
+	v->gpr[EDI] = f->edi;
+	if (v->eip != f->eip)
+		v->shadow = false; /* the instruction that it covered is done */
+	v->eip = f->eip;
+	/* While we step, the real TF is not the guest's. */
+	vcpu_set_user_eflags(
+		v, s->stepping ? (f->eflags & ~EFLAGS_TF) | (v->eflags & EFLAGS_TF) : f->eflags);
+	follow_segments(s);
+}
+
+void soft_apply(struct soft *s, unsigned effects)
+{
+	if (effects & EFFECT_FLUSH) {
+		shadow_flush(&s->shadow);
+		for (unsigned local = 0; local < 2; local++)
+			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
+	}
+	if (effects & EFFECT_INVLPG) {
+		shadow_invlpg(&s->shadow, s->emulation.page);
+		flush_page((const void *)s->emulation.page.v);
+	}
+	s->rebuild[0] |= !!(effects & EFFECT_GDT);
+	s->rebuild[1] |= !!(effects & EFFECT_LDT);
+	s->segments |= !!(effects & EFFECT_SEGMENTS);
+	if ((effects & EFFECT_CONTROL) && real.debug == s->vcpu)
+		real.debug = NULL; /* the debug registers may be what changed */
+}
+
+void soft_descriptors_written(struct soft *s)
+{
+	s->rebuild[0] = s->rebuild[1] = true;
+}

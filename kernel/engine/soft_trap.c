@@ -1,0 +1,207 @@
+/*
+ * What each trap means. The real processor ran the guest in ring 3 and stopped at something; it is
+ * one of three kinds:
+ *   - the monitor's own affair (a hidden page fault, a lazy FPU): settle it, run on;
+ *   - something that the guest's kernel may do and ring 3 may not: emulate the instruction, whose
+ *     emulation has the last word on whether it is a fault;
+ *   - the guest's own exception: make it pending in the vcpu.
+ */
+#include "engine/soft.h"
+
+#include "base/check.h"
+#include "base/printf.h"
+#include "cpu/mnemonic.h"
+#include "hw/insn.h"
+#include "hw/timer.h"
+
+static enum step exception(struct soft *s, enum vector vector, u32 error)
+{
+	s->counts.injected++;
+	vcpu_raise(s->vcpu, vector, error);
+	return STEP_FAULT;
+}
+
+/* The end of an instruction that ran with TF set is a debug trap (SDM 3B 17.3.1.4). */
+static enum step single_step(struct soft *s)
+{
+	s->vcpu->dr[6] |= DR6_BS;
+	return exception(s, VECTOR_DB, 0);
+}
+
+static bool uses_fpu_image(const struct insn *insn)
+{
+	return insn->opcode == (OPCODE_0F | 0xae);
+}
+
+static bool reads_clock(const struct insn *insn)
+{
+	return (insn->opcode & ~3u) == (OPCODE_0F | 0x30); /* WRMSR RDTSC RDMSR RDPMC */
+}
+
+/* Runs the instruction in s->emulation, from its start or again with one more answer. */
+static enum step run_instruction(struct soft *s, struct exit *exit)
+{
+	struct emulation *e = &s->emulation;
+	struct vcpu *v = s->vcpu;
+	bool trap_flag = v->eflags & EFLAGS_TF;
+	enum step step;
+
+	e->exit = exit;
+	if (reads_clock(&e->insn))
+		v->tsc = timer_now() - v->clock_zero;
+	if (uses_fpu_image(&e->insn))
+		soft_release_fpu(s);
+	step = cpu_emulate(v, e);
+	s->answer = step == STEP_EXIT && (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
+	if (step != STEP_DONE)
+		return step;
+
+	s->counts.emulated++;
+	if (e->effects)
+		soft_apply(s, e->effects);
+	if (trap_flag)
+		return single_step(s);
+	if (v->halted) {
+		exit->kind = EXIT_HALT;
+		return STEP_EXIT;
+	}
+	return STEP_DONE;
+}
+
+enum step soft_emulate(struct soft *s, struct exit *exit)
+{
+	enum step step = cpu_fetch(s->vcpu, &s->emulation);
+
+	return step == STEP_DONE ? run_instruction(s, exit) : step;
+}
+
+enum step soft_resume(struct soft *s, struct exit *exit)
+{
+	emulation_answer(&s->emulation, exit->value);
+	return run_instruction(s, exit);
+}
+
+/*
+ * A protection fault: nearly always an instruction of the guest's kernel that ring 3 may not run.
+ * What the emulator does not know is never privileged, so then the fault is the guest's own.
+ */
+static enum step protection_fault(struct soft *s, struct exit *exit)
+{
+	enum step step = soft_emulate(s, exit);
+
+	if (step == STEP_EXIT && exit->kind == EXIT_UNSUPPORTED &&
+		!cpu_emulates(&s->emulation.insn))
+		return exception(s, s->frame.vector, s->frame.error);
+	return step;
+}
+
+/* Why an access could not be served, for the report: the instruction is named. */
+static enum step refuse_access(struct soft *s, struct exit *exit, const char *what)
+{
+	print_to(s->reason, sizeof s->reason, "%s at %08x accesses %s (linear address %08x)",
+		insn_name(&s->emulation.insn), s->vcpu->eip, what, read_cr2());
+	exit->reason = s->reason;
+	return STEP_EXIT;
+}
+
+/* An access that the page tables cannot serve, so that the instruction must be emulated. */
+static enum step emulate_access(struct soft *s, struct exit *exit, enum shadow_result cause)
+{
+	enum step step = soft_emulate(s, exit);
+
+	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED || cpu_emulates(&s->emulation.insn))
+		return step;
+	if (cause == SHADOW_WINDOW)
+		return refuse_access(
+			s, exit, "the monitor's window; start cave with window=ADDRESS to move it");
+	if (cause == SHADOW_DEVICE)
+		return refuse_access(s, exit, "what is neither RAM nor done by simpler accesses");
+	return refuse_access(s, exit, "the page of a descriptor table");
+}
+
+static enum step page_fault(struct soft *s, struct exit *exit)
+{
+	gva_t address = gva(read_cr2());
+	enum access access = s->frame.error & PF_WRITE ? ACCESS_WRITE : ACCESS_READ;
+	struct paging paging = vcpu_paging(s->vcpu);
+	struct walk walk;
+	enum shadow_result result =
+		shadow_fault(&s->shadow, &paging, address, access, s->vcpu->cpl, &walk);
+
+	if (result == SHADOW_FILLED) {
+		s->counts.hidden++;
+		return STEP_DONE;
+	}
+	if (result != SHADOW_FAULT)
+		return emulate_access(s, exit, result);
+	s->counts.injected++;
+	vcpu_raise_page(s->vcpu, address, walk.error);
+	return STEP_FAULT;
+}
+
+/* The FPU is free for the taking unless the guest itself set TS or EM. */
+static enum step no_fpu(struct soft *s)
+{
+	if (s->vcpu->cr0 & (CR0_TS | CR0_EM))
+		return exception(s, VECTOR_NM, 0);
+	soft_take_fpu(s);
+	return STEP_DONE;
+}
+
+/* A guest with NE clear hears of an FPU error by IRQ 13, as on a PC/AT (SDM 3A 2.5). */
+static enum step fpu_error(struct soft *s, struct exit *exit)
+{
+	if (s->vcpu->cr0 & CR0_NE)
+		return exception(s, VECTOR_MF, 0);
+	exit->kind = EXIT_FPU_ERROR;
+	return STEP_EXIT;
+}
+
+/* DR6 is sticky, so that it must be cleared for the next time (SDM 3B 17.2.3). */
+static enum step debug_trap(struct soft *s)
+{
+	u32 cause = read_dr6() & (DR6_BS | 0xf);
+
+	write_dr6(DR6_FIXED);
+	if (s->stepping) {
+		s->vcpu->shadow = false;
+		if (!(s->vcpu->eflags & EFLAGS_TF))
+			cause &= ~DR6_BS;
+	}
+	if (!cause)
+		return STEP_DONE;
+	s->vcpu->dr[6] |= cause;
+	return exception(s, VECTOR_DB, 0);
+}
+
+enum step soft_trap(struct soft *s, struct exit *exit)
+{
+	u32 vector = s->frame.vector;
+
+	if (vector >= VECTOR_IRQ) {
+		s->counts.interrupts++;
+		exit->kind = EXIT_INTERRUPT;
+		exit->value = vector;
+		return STEP_EXIT;
+	}
+	switch (vector) {
+	case VECTOR_PF:
+		return page_fault(s, exit);
+	case VECTOR_GP:
+	case VECTOR_NP:
+	case VECTOR_SS:
+	case VECTOR_TS:
+		return protection_fault(s, exit);
+	case VECTOR_NM:
+		return no_fpu(s);
+	case VECTOR_MF:
+		return fpu_error(s, exit);
+	case VECTOR_DB:
+		return debug_trap(s);
+	case VECTOR_NMI:
+	case VECTOR_MC:
+		panic("non-maskable interrupt or machine check (vector %u)", vector);
+	default:
+		return exception(s, vector, s->frame.error);
+	}
+}

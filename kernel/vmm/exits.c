@@ -1,0 +1,94 @@
+/* What the vmm does about an exit: the one switch. */
+#include "vmm/exits.h"
+
+#include "base/check.h"
+#include "hw/interrupt.h"
+#include "hw/trap.h"
+#include "vmm/console.h"
+#include "vmm/scheduler.h"
+
+/* The machine asked its hardware for an end. */
+static void handle_request(struct vm *vm)
+{
+	const struct control *c = &vm->platform.control;
+
+	if (c->request == REQUEST_RESET)
+		vm_end(vm, true, "reset its machine, which ends it");
+	else if (c->request == REQUEST_POWER_OFF && c->status == 0)
+		vm_end(vm, true, "powered off");
+	else if (c->request == REQUEST_POWER_OFF)
+		vm_end(vm, false, "powered off with a status that is not 0");
+}
+
+static void handle_port(struct vm *vm)
+{
+	struct exit *x = &vm->exit;
+	u64 now = vm_clock(vm);
+
+	if (x->write)
+		bus_port_out(&vm->platform.bus, x->port, x->size, x->value, now);
+	else
+		x->value = bus_port_in(&vm->platform.bus, x->port, x->size, now);
+	handle_request(vm);
+}
+
+static void handle_mmio(struct vm *vm)
+{
+	struct exit *x = &vm->exit;
+	u64 now = vm_clock(vm);
+
+	if (x->write)
+		bus_mmio_write(&vm->platform.bus, x->address, x->size, x->value, now);
+	else
+		x->value = bus_mmio_read(&vm->platform.bus, x->address, x->size, now);
+}
+
+/* HLT with interrupts off can never end: that is how a PC without power management stops. */
+static void handle_halt(struct vm *vm)
+{
+	if (!(vm->vcpu.eflags & EFLAGS_IF)) {
+		vm_end(vm, true, "halted with interrupts off");
+		return;
+	}
+	vm->state = VM_HALTED;
+	console_flush(vm);
+}
+
+static void handle_interrupt(u32 vector)
+{
+	interrupt_end(vector);
+	if (vector == VECTOR_IRQ + HOST_COM1 || vector == VECTOR_IRQ + HOST_COM2)
+		console_input();
+}
+
+void exits_handle(struct vm *vm)
+{
+	struct exit *x = &vm->exit;
+
+	vm->exits[x->kind]++;
+	switch (x->kind) {
+	case EXIT_PORT:
+		handle_port(vm);
+		break;
+	case EXIT_MMIO:
+		handle_mmio(vm);
+		break;
+	case EXIT_HALT:
+		handle_halt(vm);
+		break;
+	case EXIT_INTERRUPT:
+		handle_interrupt(x->value);
+		break;
+	case EXIT_WINDOW: /* the scheduler looks for interrupts before it runs the machine again */
+		break;
+	case EXIT_FPU_ERROR:
+		platform_fpu_error(&vm->platform);
+		break;
+	case EXIT_SHUTDOWN:
+	case EXIT_UNSUPPORTED:
+		vm_kill(vm, "%s", x->reason);
+		break;
+	default:
+		panic("an engine returned exit kind %u", x->kind);
+	}
+}

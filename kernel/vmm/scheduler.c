@@ -1,0 +1,179 @@
+/*
+ * Round robin. A machine keeps the real CPU until its quantum is over, it halts, or it ends.
+ *
+ * One clock a machine, from which its TSC, PIT and RTC all derive:
+ *
+ *              runs       ready, another runs       runs       halted      runs
+ *   real    |----------|.......................|----------|------------|---------->
+ *   machine |----------|                       |----------|------------|---------->
+ *                      ^ stopped_clock          ^ clock_zero moves, so that it goes on from there
+ *
+ * So a machine sees no gap and loses no tick, however many others there are. A halted machine's
+ * clock runs on; if its time to wake comes while another runs, it stops at that very moment.
+ */
+#include "vmm/scheduler.h"
+
+#include "base/check.h"
+#include "base/math64.h"
+#include "hw/interrupt.h"
+#include "hw/timer.h"
+#include "hw/trap.h"
+#include "vmm/exits.h"
+#include "vmm/trace.h"
+
+static struct vm *current;
+static struct hw_mark loop_mark;
+static u64 alarm = NEVER; /* when the real timer rings */
+
+struct vm *scheduler_current(void)
+{
+	return current;
+}
+
+void scheduler_abandon(void)
+{
+	hw_unwind(&loop_mark, 1);
+}
+
+/* A ready machine that does not run: its clock stands at `clock`. */
+static void stop_clock(struct vm *vm, u64 clock)
+{
+	vm->stopped_clock = clock;
+	vm->state = VM_READY;
+}
+
+void scheduler_wake(struct vm *vm)
+{
+	if (vm->state == VM_HALTED)
+		stop_clock(vm, vm_clock(vm));
+}
+
+/* Real time at which a halted machine has to be looked at. */
+static u64 wake_time(const struct vm *vm)
+{
+	u64 deadline = platform_deadline(&vm->platform, vm_clock(vm));
+
+	return deadline == NEVER ? NEVER : vm->vcpu.clock_zero + deadline;
+}
+
+/*
+ * Halted machines whose time has come are ready from then on. The deadline was computed when the
+ * machine halted: nothing but a key changes its devices while it is halted.
+ */
+static u64 wake_sleepers(void)
+{
+	u64 now = timer_now(), next = NEVER;
+
+	for (unsigned i = 0; i < vm_count; i++) {
+		struct vm *vm = vms[i];
+
+		if (vm->state != VM_HALTED)
+			continue;
+		if (vm->wake <= now)
+			stop_clock(vm, vm->wake - vm->vcpu.clock_zero);
+		else
+			next = MIN(next, vm->wake);
+	}
+	return next;
+}
+
+static void set_alarm(u64 when)
+{
+	if (when >= alarm && alarm > timer_now())
+		return;
+	alarm = when;
+	timer_alarm(when);
+}
+
+/* The first ready machine after the one that ran last. */
+static struct vm *pick(unsigned *turn)
+{
+	for (unsigned i = 0; i < vm_count; i++) {
+		unsigned next = (*turn + i) % vm_count;
+
+		if (vms[next]->state == VM_READY) {
+			*turn = next + 1;
+			return vms[next];
+		}
+	}
+	return NULL;
+}
+
+static bool any_alive(void)
+{
+	for (unsigned i = 0; i < vm_count; i++)
+		if (vms[i]->state != VM_ENDED)
+			return true;
+	return false;
+}
+
+/* Lets the devices catch up with the clock, and the processor see the interrupt pin. */
+static void update_devices(struct vm *vm)
+{
+	struct vcpu *v = &vm->vcpu;
+	u64 now = vm_clock(vm);
+
+	platform_advance(&vm->platform, now);
+	v->intr = platform_interrupt_pending(&vm->platform);
+	if (v->intr && vcpu_interruptible(v)) {
+		v->event = (struct event){.kind = EVENT_EXTERNAL,
+			.vector = platform_interrupt_acknowledge(&vm->platform, now)};
+		v->intr = platform_interrupt_pending(&vm->platform);
+	}
+}
+
+/* One turn of one machine. */
+static void run_turn(struct vm *vm, u64 quantum)
+{
+	u64 end = timer_now() + quantum;
+
+	current = vm;
+	vm->vcpu.clock_zero = timer_now() - vm->stopped_clock;
+	while (vm->state == VM_READY && timer_now() < end) {
+		u64 deadline;
+
+		update_devices(vm);
+		if (vm->vcpu.halted && vm->vcpu.event.kind == EVENT_NONE) {
+			vm->state = VM_HALTED; /* woken for nothing that interrupts it */
+			break;
+		}
+		deadline = platform_deadline(&vm->platform, vm_clock(vm));
+		set_alarm(deadline == NEVER ? end : MIN(end, vm->vcpu.clock_zero + deadline));
+		vm->engine->run(&vm->vcpu, &vm->exit);
+		trace_exit(vm);
+		exits_handle(vm);
+	}
+	if (vm->state == VM_READY)
+		stop_clock(vm, vm_clock(vm));
+	else if (vm->state == VM_HALTED)
+		vm->wake = wake_time(vm);
+	current = NULL;
+}
+
+static void idle(u64 until)
+{
+	u32 vector;
+
+	set_alarm(until);
+	vector = interrupt_wait();
+	if (vector != VECTOR_IRQ + HOST_TIMER)
+		console_input();
+}
+
+void scheduler_run(u64 quantum)
+{
+	/* Static: what is in a register when scheduler_abandon() comes back is not defined. */
+	static unsigned turn;
+
+	if (hw_mark(&loop_mark))
+		current = NULL;
+	while (any_alive()) {
+		u64 next = wake_sleepers();
+		struct vm *vm = pick(&turn);
+
+		if (vm)
+			run_turn(vm, quantum);
+		else
+			idle(next);
+	}
+}

@@ -1,0 +1,23 @@
+/* Option `trace`: one line for every exit, on the real machine's debug port. */
+#include "vmm/trace.h"
+
+#include "base/printf.h"
+#include "hw/insn.h"
+#include "vmm/report.h"
+
+#define DEBUG_PORT 0xe9
+
+void trace_exit(const struct vm *vm)
+{
+	const struct exit *x = &vm->exit;
+	char line[120];
+
+	if (!console_options.trace)
+		return;
+	print_to(line, sizeof line, "%llu %s %s eip=%08x cpl=%u %s port=%x size=%u value=%x\n",
+		vm_clock(vm), vm->name, report_exit_name(x->kind), vm->vcpu.eip, vm->vcpu.cpl,
+		x->write ? "write" : "read", x->kind == EXIT_PORT ? x->port : x->address.v, x->size,
+		x->value);
+	for (const char *c = line; *c; c++)
+		out8(DEBUG_PORT, *c);
+}
