@@ -21,8 +21,10 @@ struct outcome {
 
 struct outcome guard_kernel(u32 (*code)(void));
 
-/* In user mode, on a stack of its own (one page, user_stack). Returning from `code` is INT 0x80
- * with EAX = 0. */
+/*
+ * In user mode, on a stack of its own (one page, user_stack). Returning from `code` is INT 0x80
+ * with EAX = 0.
+ */
 struct outcome guard_user(u32 (*code)(void));
 
 extern u8 user_stack[PAGE_SIZE];

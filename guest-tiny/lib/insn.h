@@ -1,5 +1,7 @@
-/* Instructions that C has no words for, one function each. All assembly of the guests that is not
- * in a .S file is here or in a probe. */
+/*
+ * Instructions that C has no words for, one function each. All assembly of the guests that is not
+ * in a .S file is here or in a probe.
+ */
 #pragma once
 
 #include "base/types.h"
@@ -56,8 +58,10 @@ INLINE void sti(void)
 	asm volatile("sti" : : : "memory");
 }
 
-/* Waits for the next interrupt. STI's shadow makes the pair one step: none is lost between (SDM 2B,
- * STI). */
+/*
+ * Waits for the next interrupt. STI's shadow makes the pair one step: none is lost between (SDM 2B,
+ * STI).
+ */
 INLINE void sti_hlt(void)
 {
 	asm volatile("sti; hlt" : : : "memory");

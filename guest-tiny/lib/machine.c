@@ -1,4 +1,5 @@
-/* The serial console, polled, and the machine's two ends: how a guest starts and how it powers off.
+/*
+ * The serial console, polled, and the machine's two ends: how a guest starts and how it powers off.
  */
 #include "machine.h"
 
@@ -62,8 +63,10 @@ void print(const char *format, ...)
 void machine_end(u8 status)
 {
 	out8(DEBUG_EXIT_PORT, status);
-	/* Where there is no such port: HLT with interrupts masked never wakes, and that is
-	 * power-off too. */
+	/*
+	 * Where there is no such port: HLT with interrupts masked never wakes, and that is
+	 * power-off too.
+	 */
 	for (;;)
 		asm volatile("cli; hlt");
 }

@@ -17,8 +17,10 @@ int serial_get(void);
 /* Formatted text (base/printf.h) on the serial port, at most 255 bytes a call. */
 PRINTF_LIKE(1, 2) void print(const char *format, ...);
 
-/* Ends the machine by isa-debug-exit: bare QEMU exits with status << 1 | 1, the cave takes 0 for a
- * good end. */
+/*
+ * Ends the machine by isa-debug-exit: bare QEMU exits with status << 1 | 1, the cave takes 0 for a
+ * good end.
+ */
 NORETURN void machine_end(u8 status);
 
 /* The image in memory, from guest.ld; what lies beyond image_end is free. */

@@ -7,8 +7,10 @@
 /* A page of zeros from the memory behind the image. There is no way back: a probe needs few. */
 void *page_alloc(void);
 
-/* Maps one 4 KiB page. `flags`: PTE_* without PTE_P, which is added. The directory's entry allows
- * all. */
+/*
+ * Maps one 4 KiB page. `flags`: PTE_* without PTE_P, which is added. The directory's entry allows
+ * all.
+ */
 void page_map(u32 *directory, u32 linear, u32 physical, u32 flags);
 /* Maps 4 MiB by one directory entry; CR4.PSE must be set. */
 void page_map_large(u32 *directory, u32 linear, u32 physical, u32 flags);

@@ -1,5 +1,7 @@
-/* The two cascaded 8259 interrupt controllers and the 8254 timer, as a PC wires them. Source: Intel
- * 8259A and 8254 data sheets. */
+/*
+ * The two cascaded 8259 interrupt controllers and the 8254 timer, as a PC wires them. Source: Intel
+ * 8259A and 8254 data sheets.
+ */
 #pragma once
 
 #include "base/types.h"

@@ -3,8 +3,10 @@
 
 #include "base/string.h"
 
-/* The finalizer of MurmurHash3 (Austin Appleby, public domain): every input bit reaches every
- * output bit. */
+/*
+ * The finalizer of MurmurHash3 (Austin Appleby, public domain): every input bit reaches every
+ * output bit.
+ */
 u32 secret(u32 n)
 {
 	u32 h = SECRET ^ n * 0x9e3779b9u;

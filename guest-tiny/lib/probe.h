@@ -42,7 +42,8 @@ u32 probe_option(const struct multiboot_info *, const char *name, u32 otherwise)
 /* The last line, then a good end of the machine. */
 NORETURN void probe_end(const char *name);
 
-/* A place where a grader stops the machine and looks at it from outside: the global label stop_N.
+/*
+ * A place where a grader stops the machine and looks at it from outside: the global label stop_N.
  */
 #define PROBE_STOP(n) asm volatile(".global stop_" #n "\nstop_" #n ": nop" : : : "memory")
 

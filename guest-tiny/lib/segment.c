@@ -13,7 +13,8 @@ void segment_set(u16 selector, u32 base, u32 limit, u32 attr)
 	gdt[selector / sizeof *gdt] = descriptor_make(base, limit, attr);
 }
 
-/* LGDT alone changes nothing: a segment register keeps what it has loaded until it is loaded again.
+/*
+ * LGDT alone changes nothing: a segment register keeps what it has loaded until it is loaded again.
  */
 static void load_segments(void)
 {

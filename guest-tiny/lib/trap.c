@@ -1,5 +1,7 @@
-/* The interrupt descriptor table and the dispatch of what arrives through it. Source: SDM 3A 6.10
- * to 6.12. */
+/*
+ * The interrupt descriptor table and the dispatch of what arrives through it. Source: SDM 3A 6.10
+ * to 6.12.
+ */
 #include "trap.h"
 
 #include "insn.h"

@@ -1,5 +1,7 @@
-/* Exceptions, interrupts and system calls: all of them come to one C function with one picture of
- * the stack. */
+/*
+ * Exceptions, interrupts and system calls: all of them come to one C function with one picture of
+ * the stack.
+ */
 #pragma once
 
 #include "base/types.h"
@@ -27,20 +29,24 @@ typedef void (*trap_handler)(struct frame *);
 #define IDT_ENTRIES 256
 extern struct descriptor idt[PAGE_SIZE / sizeof(struct descriptor)]; /* a page; the rest is zeros */
 
-/* Loads an IDT of interrupt gates with DPL 0, each leading to its handler, or to the default one.
+/*
+ * Loads an IDT of interrupt gates with DPL 0, each leading to its handler, or to the default one.
  */
 void trap_init(void);
 
 /* NULL takes a handler away. */
 void trap_set(unsigned vector, trap_handler);
-/* For whatever has no handler of its own. NULL: print the registers and end the machine with
- * status 1. */
+/*
+ * For whatever has no handler of its own. NULL: print the registers and end the machine with status
+ * 1.
+ */
 void trap_set_default(trap_handler);
 
 /* Rewrites one gate, for another type (enum system_type) or DPL. */
 void trap_gate(unsigned vector, enum system_type, unsigned dpl);
 
-/* Where the stub of a vector begins, for gates made by hand; the stubs are TRAP_STUB_BYTES apart.
+/*
+ * Where the stub of a vector begins, for gates made by hand; the stubs are TRAP_STUB_BYTES apart.
  */
 #define TRAP_STUB_BYTES 16
 extern u8 trap_stubs[];

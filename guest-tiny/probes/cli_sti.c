@@ -1,5 +1,7 @@
-/* The interrupt flag: what is pending waits while it is clear, and one instruction longer after
- * STI. */
+/*
+ * The interrupt flag: what is pending waits while it is clear, and one instruction longer after
+ * STI.
+ */
 #include "probe.h"
 
 static u32 taken, taken_at;
@@ -12,8 +14,10 @@ static void request_timer(void)
 		;
 }
 
-/* Runs with interrupts masked, since its gate is an interrupt gate: a second request waits for
- * IRET. */
+/*
+ * Runs with interrupts masked, since its gate is an interrupt gate: a second request waits for
+ * IRET.
+ */
 static void on_timer(struct frame *f)
 {
 	taken++;
@@ -55,7 +59,8 @@ PROBE(cli_sti)
 	show("sti again", sti_sti);
 	request_timer();
 	once_more = true;
-	/* IRET has no such delay: the second interrupt pushes the address that the first one did.
+	/*
+	 * IRET has no such delay: the second interrupt pushes the address that the first one did.
 	 */
 	show("twice", sti_and_three);
 	print("in service: %x\n", pic_in_service());

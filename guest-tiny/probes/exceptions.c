@@ -1,5 +1,7 @@
-/* The exceptions that a kernel can make for itself without paging: vector, error code, the EIP that
- * is pushed (of the instruction for a fault, of the next for a trap; SDM 3A 6.5). */
+/*
+ * The exceptions that a kernel can make for itself without paging: vector, error code, the EIP that
+ * is pushed (of the instruction for a fault, of the next for a trap; SDM 3A 6.5).
+ */
 #include "probe.h"
 
 #define VALUE \

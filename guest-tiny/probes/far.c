@@ -1,5 +1,7 @@
-/* Far jumps, calls and returns: to another segment, to user mode, and to selectors that will not
- * do. */
+/*
+ * Far jumps, calls and returns: to another segment, to user mode, and to selectors that will not
+ * do.
+ */
 #include "probe.h"
 
 #define VALUE       "movl $" TEXT_OF(SECRET) ", %eax; "

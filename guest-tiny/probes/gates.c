@@ -32,8 +32,10 @@ static void on_gate(struct frame *f)
 	note('g');
 }
 
-/* STI's shadow covers INT. A trap gate leaves IF set: the timer comes before the handler's first
- * instruction. */
+/*
+ * STI's shadow covers INT. A trap gate leaves IF set: the timer comes before the handler's first
+ * instruction.
+ */
 static void try_flag(const char *what, enum system_type type)
 {
 	ordered = 0;

@@ -47,8 +47,10 @@ PROBE(halt)
 	pit_once(100);
 	while (!(pic_requests() & 1 << IRQ_TIMER))
 		;
-	/* The request is there before HLT is, and STI lets it through only after HLT: no wake-up is
-	 * lost. */
+	/*
+	 * The request is there before HLT is, and STI lets it through only after HLT: no wake-up is
+	 * lost.
+	 */
 	wait("request first");
 	many();
 	PROBE_STOP(2);

@@ -1,5 +1,7 @@
-/* The smallest guest: one instruction that the monitor has to emulate, and a line that proves it
- * went on. */
+/*
+ * The smallest guest: one instruction that the monitor has to emulate, and a line that proves it
+ * went on.
+ */
 #include "probe.h"
 
 PROBE(hello)

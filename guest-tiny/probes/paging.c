@@ -22,7 +22,8 @@ SNIPPET(read, VALUE "movl target, %ecx; movl (%ecx), %eax");
 SNIPPET(write, VALUE "movl target, %ecx; movl %eax, (%ecx)");
 SNIPPET(modify, VALUE "movl target, %ecx; incl (%ecx)");
 
-static u32 *directory, *entry, *page_a, *page_b;
+static u32 *directory, *page_a, *page_b;
+static volatile u32 *entry;
 
 static volatile u32 *at(u32 linear)
 {
@@ -162,7 +163,7 @@ static void try_crossing(void)
 
 static void try_large(void)
 {
-	u32 *pde = &directory[pde_index(LARGE)];
+	volatile u32 *pde = &directory[pde_index(LARGE)];
 	volatile u32 *alias = at(LARGE + (u32)page_a + OFFSET);
 	u32 value;
 

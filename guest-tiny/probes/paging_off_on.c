@@ -12,10 +12,10 @@ PROBE(paging_off_on)
 
 	page_identity(directory, 4 * MIB, PTE_W);
 	page_map(directory, PAGE, (u32)page, PTE_W);
+	PROBE_STOP(1);
 	for (unsigned n = 0; n < 4; n++) {
 		*there = secret(2 * n);
 		page_on(directory);
-		PROBE_STOP(1);
 		print("on: %08x\n", *there);
 		*there = secret(2 * n + 1);
 		cr0_set(cr0_get() & ~CR0_PG);

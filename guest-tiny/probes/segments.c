@@ -1,5 +1,7 @@
-/* Loads of segment registers: which selectors do, and which fault with what (SDM 3A 5.7, 5.8.1; SDM
- * 2B, MOV). */
+/*
+ * Loads of segment registers: which selectors do, and which fault with what (SDM 3A 5.7, 5.8.1; SDM
+ * 2B, MOV).
+ */
 #include "probe.h"
 
 #define VALUE    "movl $" TEXT_OF(SECRET) ", %eax; "

@@ -1,5 +1,7 @@
-/* Ring 3 and back: a system call changes the stack by the TSS, and IRET returns to where it came
- * from. */
+/*
+ * Ring 3 and back: a system call changes the stack by the TSS, and IRET returns to where it came
+ * from.
+ */
 #include "probe.h"
 
 #define CALL_SHOW 1

@@ -1,4 +1,5 @@
-/* What user mode may not do is #GP(0) in the guest's own kernel, unless IOPL or the TSS allows it.
+/*
+ * What user mode may not do is #GP(0) in the guest's own kernel, unless IOPL or the TSS allows it.
  */
 #include "probe.h"
 

@@ -136,19 +136,256 @@ EXPECTED = {
         priority: tRru
         nested: Rtru
         requests: 0 in service: 0""",
+    # SDM 3A 6.12.1.2: an interrupt gate clears IF, a trap gate does not. 6.13: 8n + 2 for the IDT's own entries.
+    "gates": """
+        trap gate: tg
+        interrupt gate: gt
+        dpl 0: vector 64 error 0 eip +7 cs 8 flags 0 eax {S}
+        dpl 0, user: vector 13 error 202 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        dpl 3, user: vector 64 error 0 eip +7 cs 1b flags 0 eax {S} ss 23 esp -4
+        int 3, user: vector 13 error 1a eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        int 3 dpl 3, user: vector 3 error 0 eip +6 cs 1b flags 0 eax {S} ss 23 esp -4
+        not present: vector 11 error 202 eip +5 cs 8 flags 0 eax {S}
+        no gate: vector 13 error 202 eip +5 cs 8 flags 0 eax {S}
+        null selector: vector 13 error 0 eip +5 cs 8 flags 0 eax {S}
+        data selector: vector 13 error 10 eip +5 cs 8 flags 0 eax {S}
+        segment not present: vector 11 error 30 eip +5 cs 8 flags 0 eax {S}
+        beyond gdt: vector 13 error fff8 eip +5 cs 8 flags 0 eax {S}
+        beyond idt: vector 13 error 7fa eip +5 cs 8 flags 0 eax {S}""",
+    "user_priv": """
+        cli: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        hlt: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        in: vector 13 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
+        outsb: vector 13 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
+        mov to cr3: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        lgdt: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        rdtsc: returned {S}
+        rdtsc with tsd: vector 13 error 0
+        iopl cli: returned {S}
+        iopl hlt: vector 13 error 0 eip +5 cs 1b flags 3000 eax {S} ss 23 esp -4
+        bitmap: insb: returned {S}
+        bitmap: in, 2 bytes: vector 13 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
+        bitmap: beyond: vector 13 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
+        bitmap: cli: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4""",
+    "far": """
+        jump: vector 3 error 0 eip +13 cs 30 flags 0 eax {S}
+        jump to conforming: vector 3 error 0 eip +13 cs 38 flags 0 eax {S}
+        jump null: vector 13 error 0 eip +5 cs 8 flags 0 eax {S}
+        jump user: vector 13 error 18 eip +5 cs 8 flags 0 eax {S}
+        jump absent: vector 11 error 40 eip +5 cs 8 flags 0 eax {S}
+        call: returned {S+2}
+        return 8: returned {S}
+        return data: vector 13 error 10 eip +12 cs 8 flags 0 eax {S}
+        return to user: vector 13 error 1a eip +20 cs 1b flags 0 eax {S} ss 23 esp 0
+        return to user, kernel stack: vector 13 error 10 eip +16 cs 8 flags 0 eax {S}
+        iret: returned {S}
+        iret absent: vector 11 error 40 eip +14 cs 8 flags 0 eax {S}
+        iret, stack null: vector 13 error 0 eip +18 cs 8 flags 0 eax {S}
+        user jump to kernel: vector 13 error 8 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        user call: returned {S+2}
+        user iret to kernel: vector 13 error 8 eip +14 cs 1b flags 0 eax {S} ss 23 esp -16""",
+    "segments": """
+        pop fs: vector 11 error 30 eip +11 cs 8 flags 0 eax {S}
+        pop ss: vector 12 error 30 eip +11 cs 8 flags 0 eax {S}
+        push fs: returned 00000030
+        first: returned {1}
+        still the first: returned {1}
+        accessed: 0
+        accessed: 1
+        second: returned {2}
+        written: {S}
+        user null ss: vector 13 error 0 eip +11 cs 1b flags 0 eax {S} ss 23 esp -4
+        fs after a return to user mode: returned 00000000
+        gs after a return to user mode: returned 00000023""",
+    # SDM 3A table 6-5: benign then contributory is taken in turn, contributory twice or after #PF is #DF with error 0.
+    "double_fault": """
+        benign, then #NP: vector 11 error 32 eip +5 cs 8 flags 0 eax {S}
+        #GP, then #NP: vector 8 error 0 eip +10 cs 8 flags 0 eax {S}
+        #GP, then #NP, user: vector 8 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
+        #DE, then #GP: vector 8 error 0 eip +7 cs 8 flags 0 eax {S}
+        #PF, then #NP: vector 8 error 0 eip +5 cs 8 flags 0 eax {S}
+        #UD into a hole: vector 14 error 0 eip 00800000 cr2 00800000""",
+    "triple_fault": """
+        before: {1}""",
+    # SDM 3A 4.7: error bit 0 present, 1 write, 2 user. 4.8: A by any use, D by a write. 4.10.4: INVLPG and CR3.
+    "paging": """
+        fresh: accessed 0 dirty 0
+        read: accessed 1 dirty 0
+        cleaned and read: accessed 1 dirty 0
+        modified: accessed 1 dirty 1
+        both cleared: accessed 0 dirty 0
+        refused: dirty 0
+        directory: accessed 1
+        a: {1} b: {2} a: {1} b: {3}
+        global a: {1} b: {3} a: {1}
+        crossing read: vector 14 error 0 eip +11 cs 8 flags 0 eax {S} cr2 00c01000
+        crossing write: vector 14 error 2 eip +11 cs 8 flags 0 eax {S} cr2 00c01000
+        first page: {4}
+        large: {5} accessed 1 dirty 0
+        large: {6} dirty 1""",
+    "paging_off_on": """
+        off: {0} {1}
+        on: {1}
+        off: {2} {3}
+        on: {3}""",
+    "user_paging": """
+        read own: {2}
+        write own: {S}
+        write code: vector 14 error 7 cr2 0 eip 11
+        read kernel: vector 14 error 5 cr2 0 eip 6
+        write kernel: vector 14 error 7 cr2 0 eip 11
+        read after a call: vector 14 error 5 cr2 0 eip 13
+        read nowhere: vector 14 error 4 cr2 0 eip 6
+        jump nowhere: vector 14 error 4 cr2 0 eip 8192
+        kernel wrote: {3}
+        write code without wp: vector 14 error 7 cr2 0 eip 11""",
+    "fuzz_user": "",
+    # SDM 3A table 9-3: what TS, MP and EM do to x87, FWAIT and MMX.
+    "fpu": """
+        sse: vector 6 error 0 eip +10 cs 8 flags 0 eax {S}
+        sse: returned {S+2}
+        x87: vector 7 error 0 eip +5 cs 8 flags 0 eax {S}
+        fwait: returned {S}
+        fwait: vector 7 error 0 eip +5 cs 8 flags 0 eax {S}
+        mmx: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}
+        divide: vector 16 error 0 eip +20 cs 8 flags 0 eax {S}
+        user divide: vector 16 error 0 eip +20 cs 1b flags 0 eax {S} ss 23 esp -4""",
+    "fpu_leak": """
+        x87 clean: 1
+        xmm clean: 1""",
+    "timer": """
+        secret: {1}
+        halted for 50 ticks: ok
+        ticks while busy: 50
+        after 3 masked: 1
+        the one after: ok
+        two seconds: ok
+        ticks in two seconds: ok
+        256 periods: ok
+        output: 0 channel 2: ok""",
+    "rtc": """
+        date: 2026-01-01
+        set: 2031-12-31 23:59:58
+        then: 2031-12-31 23:59:59
+        new year: 32-01-01 00:00:00
+        leap year: 28-02-29
+        binary: 29-10-11 13:0:0
+        12 hours: 12 12:00:00
+        alarm: at 20:33 causes a0 then 00
+        c: 00""",
+    # IIR: c2 transmitter empty, c4 data, c1 nothing, all with the FIFO's bits.
+    "uart": """
+        modem: 00 20 10 30 40 60 50 70 80 a0 90 b0 c0 e0 d0 f0
+        thre: c2
+        .thre again: c2 c1 c2
+        disabled: 01 c1""",
+    "pic_registers": """
+        masked:  requests 1 in service 0
+        not ended: t requests 0 in service 1
+        both wait:  requests 11 in service 1
+        one ended: t requests 10 in service 1
+        special mask: u requests 0 in service 11
+        timer is lowest: ut requests 0 in service 0
+        rotated: tut requests 0 in service 0
+        poll: 80 then 00
+        mask after init: 00
+        auto end: t requests 0 in service 0""",
+    "pit_registers": """
+        latch: counts down 1 1 kept 1
+        status 34: 34
+        status 36: 36
+        output: 0 counts 1 gate reads 1
+        output: rose
+        mode 0: again 0
+        mode 2: 5 edges""",
+    "kbc": """
+        self-test: 55
+        interface test: 00
+        command byte: 44
+        echo: ee
+        leds: fa fa
+        reset: fa aa
+        interrupt: 1 ee""",
+    # SDM 3B 17.3: instruction breakpoints are faults, data breakpoints and steps are traps.
+    "debug_regs": """
+        dr6: ffff0ff0 dr7: 00000400
+        dr0-3: {0} {1} {2} {3}
+        dr4 with de: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}
+        breakpoints: {S+4} +6/1 +7/2
+        writes: {S} +16/1 +23/1 +30/1
+        accesses: {S} +11/1 +16/1 +23/1 +30/1
+        user: {S+1} +10/1
+        off: {S}""",
+    "window_write": """
+        stack: returned {S+7}
+        call: returned 0000000c
+        fpu state: returned 00000001
+        breakpoint: cs 8
+        not mapped: write: vector 14 error 2 eip +11 cs 8 flags 0 eax {S} cr2 e0001000
+        not mapped: user write: vector 14 error 6 eip +11 cs 1b flags 0 eax {S} cr2 e0001000 ss 23 esp -4
+        out of the window: write: vector 14 error 2 eip +11 cs 8 flags 0 eax {S} cr2 e4000000""",
+    "window_jump": """
+        at e0000200 plain: returned {S+85}
+        at e0200240 user privileged: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4
+        at e3fff280 faulting: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}""",
+    "count": "",
+    "flood": "",
+    # Sensitive instructions that do not trap (Robin and Irvine 2000). This is the bare machine; WRONG is what the cave says.
+    "popf_wrong": """
+        pushf after cli: 0
+        pushf after sti: 200
+        popf sets if: taken 1
+        popf clears if: taken 0""",
+    "ring_leak": """
+        kernel data, rpl 3: vector 13 error 10 eip +10 cs 8 flags 0 eax {S}
+        user data as stack: vector 13 error 20 eip +10 cs 8 flags 0 eax {S}
+        kernel code, rpl 3: vector 13 error 8 eip +5 cs 8 flags 0 eax {S}""",
+    # What the manual demands and QEMU's TCG does not do: no bare run.
+    "strict": """
+        pg without pe: vector 13 error 0
+        nw without cd: vector 13 error 0
+        cr4 reserved: vector 13 error 0
+        ltr null: vector 13 error 0
+        unchanged: 1
+        irq 13: eip +18
+        steps: at rep 2 behind it 1 in all 8
+        interrupt without a gate: vector 11 error 103
+        reserved bit: vector 14 error 9""",
+    "strict_devices": """
+        gate closed: stands 1 then counts 1
+        output after a control word: 0
+        request: 10 withdrawn: 0
+        in service: 0""",
+    # No screen on the bare machine of the tests; and QEMU reads zeros where there is no memory, a PC's bus ones.
+    "mmio": """
+        as memory: 16 of 16
+        read beyond memory: returned ffffffff
+        write beyond memory: returned ffffffff
+        modify beyond memory: returned 000000ff
+        accessed 1 dirty 1""",
+    # These wreck or stop themselves.
+    "spin_off": """
+        spinning: {1}""",
+    "wild_cr3": """
+        tables of chance: {1}
+        wild: {2}""",
+    "bad_descriptor": """
+        tried: 1
+        gone: {1}""",
+    "garbage": """
+        garbage: {1}""",
 }
-
-# What the manual forbids and QEMU's TCG lets through, so that the bare machine is no reference.
-CAVE_ONLY = {"control_strict"}
-EXPECTED["control_strict"] = """
-        pg without pe: vector 13
-        nw without cd: vector 13
-        cr4 reserved: vector 13
-        ltr null: vector 13
-        unchanged: 1"""
 # fmt: on
 
+CAVE_ONLY = {"strict", "strict_devices", "mmio"}
+DIFFERENT = {"popf_wrong", "ring_leak"}  # what direct execution cannot do: the reason for binary translation
+NO_GOOD_END = {"triple_fault", "spin_off", "wild_cr3", "bad_descriptor", "garbage"}
+# What may run beside a machine that must not notice.
+HOSTILE = sorted(NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flood"})
+BUDGET = {"timer": 8.0, "rtc": 14.0}  # seconds of virtual time, where four are not enough
+
 BARE = sorted(set(EXPECTED) - CAVE_ONLY)
+SAME = sorted(set(EXPECTED) - CAVE_ONLY - DIFFERENT - NO_GOOD_END)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -158,23 +395,35 @@ def guests() -> None:
 
 @functools.cache
 def bare(probe: str):
-    return boot(BUILD / f"guest/{probe}.elf")
+    return boot(BUILD / f"guest/{probe}.elf", budget=BUDGET.get(probe, 4.0))
 
 
-def bare_lines(probe: str) -> list[str]:
-    """What it printed; the firmware's own output does not come to COM1."""
-    return bare(probe).console.splitlines()
+def machine(probe: str, name: str, options: str = "") -> tuple[Path, str]:
+    return BUILD / f"guest/{probe}.elf", f"vm={name} mem=16M -- {options}".strip()
+
+
+def cave(*modules):
+    if not CAVE.exists():
+        pytest.skip("the monitor is not built")
+    return boot(CAVE, modules, budget=20.0)
 
 
 @functools.cache
-def cave(probe: str):
-    if not CAVE.exists():
-        pytest.skip("the monitor is not built")
-    return boot(CAVE, [(BUILD / f"guest/{probe}.elf", "vm=red mem=16M")])
+def cave_alone(probe: str):
+    return cave(machine(probe, "red"))
+
+
+def bare_lines(probe: str) -> list[str]:
+    return bare(probe).console.splitlines()
+
+
+def cave_lines(result, name: str = "red") -> list[str]:
+    return result.lines_by_machine.get(name, [])
 
 
 def assert_has(lines: list[str], probe: str) -> None:
-    missing = [line for line in expected(probe) if line not in lines]
+    stripped = [line.strip() for line in lines]
+    missing = [line for line in expected(probe) if line not in stripped]
     assert not missing, f"missing: {missing}\nprinted:\n" + "\n".join(lines)
 
 
@@ -186,16 +435,68 @@ def test_every_probe_has_expectations():
 @pytest.mark.parametrize("probe", BARE)
 def test_bare(probe):
     lines = bare_lines(probe)
-    assert (bare(probe).end, bare(probe).status) == (End.EXIT, BARE_END), "\n".join(lines)
-    assert lines[-1] == end_line(probe)
+    if probe not in NO_GOOD_END:
+        assert (bare(probe).end, bare(probe).status) == (End.EXIT, BARE_END), "\n".join(lines)
+        assert lines[-1] == end_line(probe)
     assert_has(lines, probe)
 
 
-@pytest.mark.parametrize("probe", sorted(EXPECTED))
-def test_cave(probe):
-    lines = cave(probe).lines_by_machine.get("red", [])
-    if probe not in CAVE_ONLY:
-        assert lines == bare_lines(probe)
-    assert lines and lines[-1] == end_line(probe), cave(probe).console
-    assert cave(probe).status == 0
-    assert_has(lines, probe)
+@pytest.mark.parametrize("probe", SAME)
+def test_same_in_the_cave(probe):
+    result = cave_alone(probe)
+    assert cave_lines(result) == bare_lines(probe), result.console
+    assert result.status == 0
+
+
+@pytest.mark.parametrize("probe", sorted(CAVE_ONLY))
+def test_by_the_manual_in_the_cave(probe):
+    result = cave_alone(probe)
+    assert_has(cave_lines(result), probe)
+    assert cave_lines(result)[-1] == end_line(probe), result.console
+    assert result.status == 0
+
+
+def test_direct_execution_gets_flags_wrong():
+    lines = cave_lines(cave_alone("popf_wrong"))
+    assert "pushf after cli: 200" in lines  # the real IF, always on
+    assert "popf sets if: taken 0" in lines  # POPF left the virtual IF alone
+    assert lines[-1] == end_line("popf_wrong")
+
+
+def test_direct_execution_leaks_the_ring():
+    lines = cave_lines(cave_alone("ring_leak"))
+    assert len(lines) == 4 and lines[-1] == end_line("ring_leak")
+    assert not set(lines[:3]) & set(bare_lines("ring_leak"))
+
+
+def test_triple_fault_ends_one_machine():
+    result = cave_alone("triple_fault")
+    assert cave_lines(result)[:1] == bare_lines("triple_fault")
+    assert "not reached" not in result.console
+
+
+@pytest.mark.parametrize("probe", HOSTILE)
+def test_beside_a_hostile_machine(probe):
+    """The other machine's every line is what it is alone, whatever happens next to it."""
+    result = cave(machine(probe, "red"), machine("count", "blue"))
+    assert cave_lines(result, "blue") == bare_lines("count"), result.console
+    if probe in SAME:
+        assert cave_lines(result) == bare_lines(probe)
+    else:
+        assert_has(cave_lines(result), probe)
+    assert (result.end is End.BUDGET) == (probe == "spin_off")
+
+
+def test_fpu_state_is_a_machines_own():
+    result = cave(machine("fpu_leak", "red", "value=1"), machine("fpu_leak", "blue", "value=2"))
+    for number, name in (1, "red"), (2, "blue"):
+        lines = cave_lines(result, name)
+        assert_has(lines, "fpu_leak")
+        assert lines[2].startswith(f"value: {secret(number):08x} ") and lines[2].endswith(" bad: 0")
+    assert result.status == 0
+
+
+def test_the_clock_is_right_beside_busy_machines():
+    busy = [machine("count", name, "rounds=100") for name in ("blue", "green")]
+    result = cave(machine("timer", "red"), *busy)
+    assert cave_lines(result) == bare_lines("timer"), result.console
