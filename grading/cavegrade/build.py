@@ -18,6 +18,9 @@ from pathlib import Path
 from course.lab import Lab
 
 ERROR = re.compile(r"^(\S+?):(\d+)(:\d+)?: (?:fatal )?error: |^\S+: in function|undefined reference|multiple definition")
+# What of the grader's tree each build sees. While student code is compiled there is no probe to look into.
+MONITOR_PARTS = ("Makefile", "kernel", "guest-tiny/guest.mk", "tools/symbols.awk")
+PROBE_PARTS = ("Makefile", "kernel", "guest-tiny", "tools/symbols.awk")
 STUDENT_FILE_LIMIT = 1 << 20
 COMPILE_SECONDS = 300  # of host time: a safety net
 
@@ -48,7 +51,7 @@ class Workshop:
     def monitor(self, lab: Lab, submission: Path) -> Path:
         """The monitor with the submission's student files."""
         tree = self.directory / "monitor"
-        given = {name: (self.root / name).read_bytes() for name in _files(self.root, ("Makefile", "kernel", "guest-tiny/guest.mk"))}
+        given = {name: (self.root / name).read_bytes() for name in _files(self.root, MONITOR_PARTS)}
         given |= {name: student_file(submission, name) for name in lab.student}
         sync(tree, given)
         output = tree / "build/cave.elf"
@@ -61,7 +64,7 @@ class Workshop:
         mark = tree / "build/secret"
         if not mark.is_file() or mark.read_text() != f"{secret:#x}":
             shutil.rmtree(tree / "build", ignore_errors=True)
-        given = {name: (self.root / name).read_bytes() for name in _files(self.root, ("Makefile", "kernel", "guest-tiny"))}
+        given = {name: (self.root / name).read_bytes() for name in _files(self.root, PROBE_PARTS)}
         sync(tree, given)
         mark.parent.mkdir(exist_ok=True)
         mark.write_text(f"{secret:#x}")

@@ -15,11 +15,11 @@ from cavegrade.qemu import End, Result
 EFLAGS_IF = 0x200
 STATUS_PANIC = 7
 STATUS_USAGE = 5
-STATUS_KILLED = 3
 STORM = 3  # so many traps, all of one instruction, are a storm
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-TODO = re.compile(r"(\w+)\(\).*?(\S+\.md#\w+)")
+TODO = re.compile(r"lab \d+: (\w+) is not written yet; read (\S+)")
+STOPPED = re.compile(r"\w+ was stopped: (.*)")
 
 
 class Kind(enum.Enum):
@@ -125,10 +125,11 @@ def _todo(result: Result, cave: list[str], said: list[str]) -> Diagnosis | None:
 
 
 def _killed(result: Result, cave: list[str], said: list[str]) -> Diagnosis | None:
-    if result.status != STATUS_KILLED or not any("killed" in line or "stopped" in line for line in cave):
-        return None
-    first = next(i for i, line in enumerate(cave) if "killed" in line or "stopped" in line)
-    return Diagnosis(Kind.KILLED, cave[first], tuple(cave[first + 1 : first + 24]))
+    for number, line in enumerate(cave):
+        found = STOPPED.match(line)
+        if found:
+            return Diagnosis(Kind.KILLED, found[1], tuple(cave[number + 1 : number + 24]))
+    return None
 
 
 def _too_long(result: Result, guest: Symbols, monitor: Symbols) -> Diagnosis:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -55,6 +56,9 @@ DEFAULT_HOST_LIMIT = 120.0  # seconds of host time: a safety net, never a verdic
 CONSOLE_LIMIT = 4 << 20  # bytes that a run may print
 POLL = 0.25  # seconds of host time between looks at what a running machine has printed
 POLL_KEYS = 0.01
+
+
+MACHINE_LINE = re.compile(r"(?:\x1b\[[0-9;]*m)?([\w-]+)\|(?:\x1b\[[0-9;]*m)? ?(.*)")
 
 
 class End(enum.Enum):
@@ -94,9 +98,9 @@ def split_console(text: str) -> dict[str, list[str]]:
     """Takes `red| text` and `cave: text` apart. Lines with neither go under ""."""
     machines: dict[str, list[str]] = {}
     for line in text.replace("\r", "").split("\n"):
-        name, bar, rest = line.partition("| ") if "| " in line else line.partition("|")
-        if bar and name.isidentifier():
-            machines.setdefault(name, []).append(rest)
+        of_machine = MACHINE_LINE.match(line)
+        if of_machine:
+            machines.setdefault(of_machine[1], []).append(of_machine[2])
         elif line.startswith("cave: "):
             machines.setdefault("cave", []).append(line.removeprefix("cave: "))
         elif line:

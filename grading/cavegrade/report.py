@@ -40,7 +40,7 @@ def table(grade: Grade) -> Table:
             MARK.get(verdict.outcome, NOT_TRIED),
             verdict.behaviour.title,
             f"{verdict.points} / {verdict.behaviour.points}",
-            Text(verdict.story.headline if verdict.story else ""),
+            Text("" if not verdict.story else "does not build" if grade.build_error else verdict.story.headline),
         )
     return result
 

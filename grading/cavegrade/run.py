@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cavegrade.elf import Elf
-from cavegrade.gdbstub import Gdb, Mapping
+from cavegrade.gdbstub import Gdb, GdbError, Mapping
 from cavegrade.qemu import End, Machine, Result, boot
 
 MACHINE = "red"
@@ -89,7 +89,8 @@ def walk_stops(machine: Machine, gdb: Gdb, elf: Elf, labels: dict[str, int]) -> 
             return stops, end
         registers = gdb.registers()
         label = wanted.get(registers["eip"])
-        # The monitor loads at the same addresses before it moves away: other code there is not the probe.
+        # The monitor loads at the same addresses before it moves away: other code there is not the probe. And the page may
+        # not be in the tables yet: then the processor comes again, after a hidden fault.
         if label is None or not is_code(gdb, elf, registers["eip"]):
             gdb.step()
             continue
@@ -102,7 +103,10 @@ def is_code(gdb: Gdb, elf: Elf, address: int) -> bool:
     for start, content in elf.segments():
         if start <= address < start + len(content):
             at = address - start
-            return gdb.read(address, CODE_BYTES)[1:] == content[at + 1 : at + CODE_BYTES]
+            try:
+                return gdb.read(address, CODE_BYTES)[1:] == content[at + 1 : at + CODE_BYTES]
+            except GdbError:
+                return False
     return False
 
 
