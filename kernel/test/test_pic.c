@@ -282,8 +282,8 @@ static void rotation_passes_the_priority_on(void **state)
 	assert_int_equal(pic_acknowledge(&pic), 0x31);
 	out(0x20, EOI);
 	out(0x20, 0xc0 | 7); /* set priority: 7 lowest, the order of the beginning */
-	raise(1);
 	lower(1);
+	raise(7);
 	raise(1);
 	assert_int_equal(pic_acknowledge(&pic), 0x31);
 }
@@ -422,12 +422,16 @@ static void the_read_register_stays_selected(void **state)
 	out(0xa1, 0xff);
 	out(0x21, 0xfb);
 	assert_int_equal(in(0x21), 0xfb);
+	out(0x21, 0xef);
 	raise(4);
 	out(0x20, READ_IRR);
 	assert_int_equal(in(0x20), 0x10);
 	out(0x20, 0x08); /* OCW3 without RR changes nothing */
 	assert_int_equal(in(0x20), 0x10);
+	pic_acknowledge(&pic);
 	out(0x20, READ_ISR);
+	out(0x20, 0x08);
+	assert_int_equal(in(0x20), 0x10);
 	out(0x20, EOI);
 	assert_int_equal(in(0x20), 0x00);
 }

@@ -143,6 +143,18 @@ static void mode_0_interrupts_once(void **state)
 	assert_true(requested());
 }
 
+/* DS "Mode 0": the first byte of a new count stops it, with OUT low; the second starts it. */
+static void mode_0_stops_between_the_bytes_of_a_count(void **state)
+{
+	program(0x40, 0x30, 1000, 0);
+	out(0x40, 0x64, ns(500));
+	assert_true(pit_deadline(&pit) == NEVER);
+	assert_int_equal(in_both(0x40, ns(3000)), 501);
+	assert_false(requested());
+	out(0x40, 0x00, ns(4000));
+	assert_true(pit_deadline(&pit) == ns(4000 + 1 + 100));
+}
+
 /* Linux's pit_next_event(): mode 4, a new count for each event. The strobe ends a tick later. */
 static void mode_4_strobes_once_a_count(void **state)
 {
@@ -298,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup(late_calls_merge_edges_and_keep_the_grid, set_up),
 		cmocka_unit_test_setup(a_change_of_mode_may_be_an_edge, set_up),
 		cmocka_unit_test_setup(mode_0_interrupts_once, set_up),
+		cmocka_unit_test_setup(mode_0_stops_between_the_bytes_of_a_count, set_up),
 		cmocka_unit_test_setup(mode_4_strobes_once_a_count, set_up),
 		cmocka_unit_test_setup(a_square_wave_withdraws_its_request, set_up),
 		cmocka_unit_test_setup(a_new_count_waits_for_the_end_of_the_period, set_up),
