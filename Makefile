@@ -20,8 +20,24 @@ COMMON := -std=gnu11 -O2 -g $(WARN) $(MAP) -ffreestanding -fno-pic -fno-pie -fno
 KERNEL_CFLAGS := $(COMMON) -fno-omit-frame-pointer -freg-struct-return -Ikernel
 GUEST_CFLAGS  := $(COMMON) -Iguest-tiny/lib -Ikernel
 
+# Say what is made, not how; V=1 shows the commands.
+$(V).SILENT:
+
 .PHONY: all
 all: $(BUILD)/cave.elf guests
+
+# --- running machines -------------------------------------------------------------------------------------------------
+
+# The modules of `make run`, as QEMU's -initrd takes them: FILE vm=NAME mem=SIZE -- what the guest gets, a comma between.
+TINY := $(BUILD)/guest/tinyos.elf
+VMS  ?= $(TINY) vm=red mem=8M -- name=red,$(TINY) vm=blue mem=8M -- name=blue
+PLAY ?= $(if $(filter command% environment,$(origin VMS)),,--play guest-tiny/os/two.play)
+
+# On a terminal it is yours; without one, or with BATCH=1, a short session is played and it ends by itself.
+.PHONY: run
+run: $(BUILD)/cave.elf guests
+	color=$$([ -t 0 ] && [ -t 1 ] && [ -z "$$BATCH" ] && echo color); \
+	$(PYTHON) -m session $(PLAY) -- $(QEMU_PC) -m 128 -kernel $(BUILD)/cave.elf -append "$$color $(APPEND)" -initrd "$(VMS)"
 
 # --- the monitor ------------------------------------------------------------------------------------------------------
 
@@ -35,20 +51,24 @@ LINK = $(CROSS_LD) -m elf_i386 -T kernel/cave.ld -pie --no-dynamic-linker -z not
 	--no-warn-rwx-segments --build-id=none
 
 $(BUILD)/cave.elf: $(BUILD)/symbols.o
+	echo "  LINK  $@"
 	$(LINK) -o $@ $(KERNEL_OBJ) $<
 
 $(BUILD)/symbols.o: $(BUILD)/unnamed.elf tools/symbols.awk
+	echo "  NAMES $@"
 	nm -n $< | awk -f tools/symbols.awk | $(CROSS_CC) -c -x assembler -o $@ -
 
 $(BUILD)/unnamed.elf: kernel/cave.ld $(KERNEL_OBJ)
 	$(LINK) -o $@ $(KERNEL_OBJ)
 
 $(BUILD)/kernel/%.o: kernel/%.c
-	@mkdir -p $(@D)
+	mkdir -p $(@D)
+	echo "  CC    $<"
 	$(CROSS_CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/kernel/%.o: kernel/%.S
-	@mkdir -p $(@D)
+	mkdir -p $(@D)
+	echo "  AS    $<"
 	$(CROSS_CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 # --- guests -----------------------------------------------------------------------------------------------------------
@@ -64,11 +84,12 @@ UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(sort $(wildcard kern
 HOST_LIBS   := -lcmocka -lZydis -lunicorn
 
 $(BUILD)/host/%.o: %.c
-	@mkdir -p $(@D)
+	mkdir -p $(@D)
 	$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
 
 $(BUILD)/unit/%: kernel/test/%.c $(HOST_OBJ)
-	@mkdir -p $(@D)
+	mkdir -p $(@D)
+	echo "  TEST  $<"
 	$(HOST_CC) $(HOST_CFLAGS) -o $@ $< $(HOST_OBJ) $(HOST_LIBS)
 
 .PHONY: unit

@@ -13,7 +13,7 @@
 #define EOI    0x20
 
 static u16 mask = 0xffff & ~(1u << 2); /* the cascade stays open */
-static volatile u32 woken;
+static volatile bool woken;
 
 static void write_mask(void)
 {
@@ -47,12 +47,11 @@ void interrupt_end(u32 vector)
 	out8(MASTER, EOI);
 }
 
-u32 interrupt_wait(void)
+void interrupt_wait(void)
 {
-	woken = 0;
+	woken = false;
 	while (!woken)
 		wait_for_interrupt();
-	return woken;
 }
 
 void hw_monitor_trap(struct hw_frame *f)
@@ -60,5 +59,5 @@ void hw_monitor_trap(struct hw_frame *f)
 	if (f->vector < VECTOR_IRQ)
 		panic_trap(f);
 	interrupt_end(f->vector);
-	woken = f->vector;
+	woken = true;
 }

@@ -11,5 +11,5 @@ void interrupt_unmask(enum host_irq);
 /* Ends the service of an interrupt that came at `vector`. */
 void interrupt_end(u32 vector);
 
-/* Sleeps until an interrupt comes; returns its vector, served already by interrupt_end(). */
-u32 interrupt_wait(void);
+/* Sleeps until an interrupt comes, and serves it by interrupt_end(). */
+void interrupt_wait(void);

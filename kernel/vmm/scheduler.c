@@ -150,14 +150,12 @@ static void run_turn(struct vm *vm, u64 quantum)
 	current = NULL;
 }
 
+/* More than one interrupt may have come at once, so the keyboard is always looked at. */
 static void idle(u64 until)
 {
-	u32 vector;
-
 	set_alarm(until);
-	vector = interrupt_wait();
-	if (vector != VECTOR_IRQ + HOST_TIMER)
-		console_input();
+	interrupt_wait();
+	console_input();
 }
 
 void scheduler_run(u64 quantum)
