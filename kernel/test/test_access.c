@@ -1,0 +1,198 @@
+/* How emulated instructions reach code, data and stack: through segments and the guest's own pages. */
+#include "test/emulation.h"
+
+static void fetch_crosses_pages(void **state)
+{
+	turn_paging_on();
+	v.eip = 0x1ffd; /* MOV EAX, imm32: its last two bytes lie in the next page */
+	assert_int_equal(RUN("\xb8\x11\x22\x33\x44"), STEP_DONE);
+	assert_int_equal(v.gpr[EAX], 0x44332211);
+	assert_int_equal(v.eip, 0x2002);
+
+	v.eip = 0x1ffd;
+	set_pte(0x2000, 0);
+	expect_page_fault(cpu_fetch(&v, &e), 0x2000, 0);
+	v.cpl = 3;
+	set_pte(0x1000, 0x1000 | MAPPED | PTE_U);
+	expect_page_fault(cpu_fetch(&v, &e), 0x2000, PF_USER);
+	assert_int_equal(v.eip, 0x1ffd);
+}
+
+/* An instruction that ends with its page must not ask for the next one. */
+static void fetch_stays_within_page(void **state)
+{
+	turn_paging_on();
+	set_pte(0x2000, 0);
+	v.eip = 0x1fff;
+	assert_int_equal(RUN("\x40"), STEP_DONE);
+	expect_page_fault(cpu_fetch(&v, &e), 0x2000, 0);
+}
+
+static void fetch_translates(void **state)
+{
+	turn_paging_on();
+	set_pte(0x3000, 0x5000 | MAPPED);
+	poke(0x5000, 0x40); /* INC EAX */
+	v.eip = 0x2000;
+	v.seg[CS].base = 0x1000;
+	assert_int_equal(cpu_fetch(&v, &e), STEP_DONE);
+	assert_int_equal(e.insn.opcode, 0x40);
+	assert_true(pte(0x3000) & PTE_A);
+	assert_false(pte(0x3000) & PTE_D);
+}
+
+static void fetch_refuses(void **state)
+{
+	expect_fault(RUN("\x0f\x0b"), VECTOR_UD, 0);             /* UD2 */
+	expect_fault(RUN("\xf0\x89\x00"), VECTOR_UD, 0);         /* LOCK MOV */
+	expect_fault(RUN("dddddddddddddddd\x90"), VECTOR_GP, 0); /* 16 prefixes (64: FS) */
+	v.seg[CS].limit = CODE;                                  /* the second byte lies beyond */
+	expect_fault(RUN("\x66\x90"), VECTOR_GP, 0);
+	v.seg[CS].limit = CODE - 1;
+	expect_fault(RUN("\x90"), VECTOR_GP, 0);
+	v.seg[CS].limit = ~0u;
+	v.eip = DEVICE; /* all ones: FF /7 */
+	expect_fault(cpu_fetch(&v, &e), VECTOR_UD, 0);
+}
+
+/* A 16-bit code segment: operands and addresses of 16 bits unless a prefix says 32. */
+static void fetch_in_16_bits(void **state)
+{
+	v.seg[CS].attr &= ~ATTR_DB;
+	v.gpr[EAX] = 0xffffffff;
+	assert_int_equal(RUN("\xb8\x34\x12"), STEP_DONE); /* MOV AX, 1234 */
+	assert_int_equal(v.gpr[EAX], 0xffff1234);
+	assert_int_equal(v.eip, CODE + 3);
+	assert_int_equal(RUN("\xeb\xfe"), STEP_DONE); /* JMP to itself */
+	assert_int_equal(v.eip, CODE + 3);
+}
+
+static void data_crosses_pages(void **state)
+{
+	turn_paging_on();
+	set_pte(0x5000, 0x9000 | MAPPED); /* not the frame after the first */
+	v.gpr[EAX] = 0x44332211;
+	assert_int_equal(RUN("\xa3\xfe\x4f\x00\x00"), STEP_DONE); /* MOV [4ffe], EAX */
+	assert_int_equal(peek(0x4ffc), 0x22110000);
+	assert_int_equal(peek(0x9000), 0x00004433);
+	assert_true(pte(0x4000) & PTE_D);
+	assert_true(pte(0x5000) & PTE_D);
+	assert_int_equal(RUN("\x8b\x0d\xfe\x4f\x00\x00"), STEP_DONE); /* MOV ECX, [4ffe] */
+	assert_int_equal(v.gpr[ECX], 0x44332211);
+}
+
+static void data_sets_accessed_and_dirty(void **state)
+{
+	turn_paging_on();
+	assert_int_equal(RUN("\xa1\x00\x40\x00\x00"), STEP_DONE); /* MOV EAX, [4000] */
+	assert_int_equal(pte(0x4000) & (PTE_A | PTE_D), PTE_A);
+	assert_int_equal(RUN("\xfe\x05\x00\x40\x00\x00"), STEP_DONE); /* INC BYTE [4000] */
+	assert_int_equal(pte(0x4000) & (PTE_A | PTE_D), PTE_A | PTE_D);
+}
+
+static void data_respects_privilege(void **state)
+{
+	turn_paging_on();
+	v.cpl = 3;
+	set_pte(CODE, CODE | MAPPED | PTE_U);
+	expect_page_fault(RUN("\xa1\x00\x40\x00\x00"), 0x4000, PF_PRESENT | PF_USER);
+	expect_page_fault(RUN("\xa3\x00\x40\x00\x00"), 0x4000, PF_PRESENT | PF_USER | PF_WRITE);
+	set_pte(0x4000, 0x4000 | PTE_P | PTE_U);
+	assert_int_equal(RUN("\xa1\x00\x40\x00\x00"), STEP_DONE);
+	expect_page_fault(RUN("\xa3\x00\x40\x00\x00"), 0x4000, PF_PRESENT | PF_USER | PF_WRITE);
+}
+
+static void segments_have_bases(void **state)
+{
+	v.seg[ES].base = 0x2000;
+	v.seg[SS].base = 0x3000;
+	poke(0x4000, 0x11111111);
+	poke(0x5000, 0x22222222);
+	poke(0x6000, 0x33333333);
+	v.gpr[EBX] = v.gpr[EBP] = 0x3000;
+	assert_int_equal(RUN("\x8b\x93\x00\x10\x00\x00"), STEP_DONE); /* MOV EDX, [EBX+1000] */
+	assert_int_equal(v.gpr[EDX], 0x11111111);
+	assert_int_equal(RUN("\x26\x8b\x13"), STEP_DONE); /* MOV EDX, ES:[EBX] */
+	assert_int_equal(v.gpr[EDX], 0x22222222);
+	assert_int_equal(RUN("\x8b\x55\x00"), STEP_DONE); /* MOV EDX, [EBP]: in SS */
+	assert_int_equal(v.gpr[EDX], 0x33333333);
+}
+
+static void segments_have_limits(void **state)
+{
+	v.seg[DS].limit = 0x4002;
+	expect_fault(RUN("\xa1\x00\x40\x00\x00"), VECTOR_GP, 0);      /* MOV EAX, [4000] */
+	assert_int_equal(RUN("\x66\xa1\x00\x40\x00\x00"), STEP_DONE); /* MOV AX, [4000] */
+	expect_fault(RUN("\xa1\xfe\xff\xff\xff"), VECTOR_GP, 0);      /* wraps */
+	v.seg[SS].limit = STACK - 5;
+	expect_fault(RUN("\x50"), VECTOR_SS, 0);                     /* PUSH EAX */
+	expect_fault(RUN("\x36\xa1\xff\x7f\x00\x00"), VECTOR_SS, 0); /* MOV EAX, SS:[7fff] */
+	v.seg[DS].attr |= ATTR_EXPAND;
+	assert_int_equal(RUN("\xa1\x03\x40\x00\x00"), STEP_DONE);
+	expect_fault(RUN("\xa1\x02\x40\x00\x00"), VECTOR_GP, 0);
+	v.seg[DS].attr &= ~ATTR_DB; /* now it ends at 64 KiB */
+	assert_int_equal(RUN("\xa1\xfc\xff\x00\x00"), STEP_DONE);
+	expect_fault(RUN("\xa1\xfd\xff\x00\x00"), VECTOR_GP, 0);
+}
+
+static void segments_have_types(void **state)
+{
+	assert_int_equal(RUN("\x2e\xa1\x00\x40\x00\x00"), STEP_DONE); /* MOV EAX, CS:[4000] */
+	expect_fault(RUN("\x2e\xa3\x00\x40\x00\x00"), VECTOR_GP, 0);  /* MOV CS:[4000], EAX */
+	v.seg[CS].attr &= ~ATTR_READABLE;
+	expect_fault(RUN("\x2e\xa1\x00\x40\x00\x00"), VECTOR_GP, 0);
+	v.seg[DS].attr &= ~ATTR_WRITABLE;
+	expect_fault(RUN("\xa3\x00\x40\x00\x00"), VECTOR_GP, 0);
+	v.seg[ES] = (struct segment){0}; /* a null selector */
+	expect_fault(RUN("\x26\xa1\x00\x40\x00\x00"), VECTOR_GP, 0);
+}
+
+/* With SS.B clear only SP moves and addresses; the upper half of ESP stays. */
+static void stack_of_16_bits(void **state)
+{
+	v.seg[SS].attr &= ~ATTR_DB;
+	v.gpr[ESP] = 0x12340000;
+	v.gpr[EAX] = 0xcafe;
+	assert_int_equal(RUN("\x50"), STEP_DONE);
+	assert_int_equal(v.gpr[ESP], 0x1234fffc);
+	assert_int_equal(peek(0xfffc), 0xcafe);
+	assert_int_equal(RUN("\x5b"), STEP_DONE);
+	assert_int_equal(v.gpr[EBX], 0xcafe);
+	assert_int_equal(v.gpr[ESP], 0x12340000);
+}
+
+static void selectors_are_read(void **state)
+{
+	v.seg[GS].selector = 0x5b;
+	v.gpr[ECX] = ~0u;
+	assert_int_equal(RUN("\x8c\xe9"), STEP_DONE); /* MOV ECX, GS */
+	assert_int_equal(v.gpr[ECX], 0x5b);
+	poke(0x4000, ~0u);
+	assert_int_equal(RUN("\x8c\x2d\x00\x40\x00\x00"), STEP_DONE); /* MOV [4000], GS */
+	assert_int_equal(peek(0x4000), 0xffff005b);
+	assert_int_equal(RUN("\x0e"), STEP_DONE); /* PUSH CS */
+	assert_int_equal(peek(STACK - 4), 0x08);
+	assert_int_equal(v.gpr[ESP], STACK - 4);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(fetch_crosses_pages),
+		TEST(fetch_stays_within_page),
+		TEST(fetch_translates),
+		TEST(fetch_refuses),
+		TEST(fetch_in_16_bits),
+		TEST(data_crosses_pages),
+		TEST(data_sets_accessed_and_dirty),
+		TEST(data_respects_privilege),
+		TEST(segments_have_bases),
+		TEST(segments_have_limits),
+		TEST(segments_have_types),
+		TEST(stack_of_16_bits),
+		TEST(selectors_are_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
