@@ -379,13 +379,32 @@ static enum step return_from_event(struct vcpu *v, unsigned size)
 	/* LAB 2 END */
 }
 
+/*
+ * IRET with NT set goes back to the task that the TSS links to. A link to no busy TSS is #TS, as in
+ * SDM 2A IRET, "TASK-RETURN"; one that is good asks for what is not virtualized.
+ */
+static enum step return_to_task(struct vcpu *v, struct emulation *e)
+{
+	struct segment task;
+	u16 link;
+	gva_t at = gva(v->tr.base + offsetof(struct tss, link));
+
+	TRY(access_linear(v, at, &link, sizeof link, ACCESS_READ, 0));
+	if (link & SELECTOR_TI)
+		return emulation_fault(v, VECTOR_TS, link & ~SELECTOR_RPL);
+	TRY(segment_read(v, link, VECTOR_TS, 0, &task));
+	if ((task.attr & (ATTR_S | ATTR_TYPE)) != TYPE_TSS32_BUSY)
+		return emulation_fault(v, VECTOR_TS, link & ~SELECTOR_RPL);
+	return emulation_unsupported(
+		e, "IRET to another task: hardware task switching is not virtualized");
+}
+
 enum step emulate_iret(struct vcpu *v, struct emulation *e)
 {
 	struct return_frame f;
 
 	if (v->eflags & EFLAGS_NT)
-		return emulation_unsupported(
-			e, "IRET with NT set: hardware task switching is not virtualized");
+		return return_to_task(v, e);
 	TRY(read_frame(v, e->insn.op_size, 3, &f));
 	if (e->insn.op_size == 4 && v->cpl == 0 && (f.eflags & EFLAGS_VM))
 		return emulation_unsupported(

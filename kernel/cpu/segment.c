@@ -115,18 +115,28 @@ enum step segment_load(struct vcpu *v, enum sreg which, u16 selector)
 	return step;
 }
 
+/* Gates and free tasks may be jumped to from their own level or inner ones (SDM 2A JMP). */
+static enum step check_system_jump(struct vcpu *v, u16 selector, const struct segment *s)
+{
+	const u32 targets = 1u << TYPE_CALL_GATE16 | 1u << TYPE_CALL_GATE32 | 1u << TYPE_TASK_GATE |
+			    1u << TYPE_TSS16 | 1u << TYPE_TSS32;
+
+	if (!(targets & 1u << (s->attr & ATTR_TYPE)) ||
+		segment_dpl(s) < MAX(v->cpl, selector & SELECTOR_RPL))
+		return refuse(v, VECTOR_GP, selector, 0);
+	return s->attr & ATTR_P ? STEP_DONE : refuse(v, VECTOR_NP, selector, 0);
+}
+
 enum step segment_check_jump(struct vcpu *v, u16 selector, struct segment *segment)
 {
-	enum step step;
 	unsigned rpl = selector & SELECTOR_RPL;
 
 	if (selector_is_null(selector))
 		return refuse(v, VECTOR_GP, 0, 0);
-	step = segment_read(v, selector, VECTOR_GP, 0, segment);
-	if (step != STEP_DONE || !(segment->attr & ATTR_S))
-		return step;
-	/* SDM 3A 5.8.1: conforming code of this level or inner ones, other code of this level
-	 * alone. */
+	TRY(segment_read(v, selector, VECTOR_GP, 0, segment));
+	if (!(segment->attr & ATTR_S))
+		return check_system_jump(v, selector, segment);
+	/* 5.8.1: conforming code of this level or inner ones, other code of this level alone. */
 	if (!segment_is_code(segment) ||
 		(segment->attr & ATTR_CONFORM ? segment_dpl(segment) > v->cpl
 					      : rpl > v->cpl || segment_dpl(segment) != v->cpl))

@@ -49,7 +49,7 @@ enum step segment_load(struct vcpu *, enum sreg, u16 selector);
 
 /*
  * The code segment of a far JMP or CALL at the current level, checked but not loaded. A gate or
- * task comes back unchecked, for the caller to refuse.
+ * task that may be used comes back too (not ATTR_S), for the caller to refuse.
  */
 enum step segment_check_jump(struct vcpu *, u16 selector, struct segment *);
 

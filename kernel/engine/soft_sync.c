@@ -178,8 +178,10 @@ void soft_apply(struct soft *s, unsigned effects)
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
 	s->rebuild[1] |= !!(effects & EFFECT_LDT);
 	s->segments |= !!(effects & EFFECT_SEGMENTS);
-	if ((effects & EFFECT_CONTROL) && real.debug == s->vcpu)
-		real.debug = NULL; /* the debug registers may be what changed */
+	if ((effects & EFFECT_CONTROL) && real.debug == s->vcpu) {
+		write_dr7(DR7_FIXED); /* the debug registers may be what changed */
+		real.debug = NULL;
+	}
 }
 
 void soft_descriptors_written(struct soft *s)

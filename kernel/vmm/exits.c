@@ -43,15 +43,16 @@ static void handle_mmio(struct vm *vm)
 		x->value = bus_mmio_read(&vm->platform.bus, x->address, x->size, now);
 }
 
-/* HLT with interrupts off can never end: that is how a PC without power management stops. */
+/*
+ * HLT with interrupts off can never end: that is how a PC without power management stops. Otherwise
+ * the scheduler lets the machine sleep, unless an interrupt has come already.
+ */
 static void handle_halt(struct vm *vm)
 {
-	if (!(vm->vcpu.eflags & EFLAGS_IF)) {
+	if (!(vm->vcpu.eflags & EFLAGS_IF))
 		vm_end(vm, true, "halted with interrupts off");
-		return;
-	}
-	vm->state = VM_HALTED;
-	console_flush(vm);
+	else
+		console_flush(vm);
 }
 
 static void handle_interrupt(u32 vector)

@@ -48,14 +48,6 @@ void scheduler_wake(struct vm *vm)
 		stop_clock(vm, vm_clock(vm));
 }
 
-/* Real time at which a halted machine has to be looked at. */
-static u64 wake_time(const struct vm *vm)
-{
-	u64 deadline = platform_deadline(&vm->platform, vm_clock(vm));
-
-	return deadline == NEVER ? NEVER : vm->vcpu.clock_zero + deadline;
-}
-
 /*
  * Halted machines whose time has come are ready from then on. The deadline was computed when the
  * machine halted: nothing but a key changes its devices while it is halted.
@@ -107,11 +99,14 @@ static bool any_alive(void)
 	return false;
 }
 
-/* Lets the devices catch up with the clock, and the processor see the interrupt pin. */
-static void update_devices(struct vm *vm)
+/*
+ * Lets the devices catch up with the clock, and the processor see the interrupt pin. Returns the
+ * real time at which they want to be looked at again.
+ */
+static u64 update_devices(struct vm *vm)
 {
 	struct vcpu *v = &vm->vcpu;
-	u64 now = vm_clock(vm);
+	u64 now = vm_clock(vm), deadline;
 
 	platform_advance(&vm->platform, now);
 	v->intr = platform_interrupt_pending(&vm->platform);
@@ -120,6 +115,8 @@ static void update_devices(struct vm *vm)
 			.vector = platform_interrupt_acknowledge(&vm->platform, now)};
 		v->intr = platform_interrupt_pending(&vm->platform);
 	}
+	deadline = platform_deadline(&vm->platform, now);
+	return deadline == NEVER ? NEVER : v->clock_zero + deadline;
 }
 
 /* One turn of one machine. */
@@ -130,23 +127,20 @@ static void run_turn(struct vm *vm, u64 quantum)
 	current = vm;
 	vm->vcpu.clock_zero = timer_now() - vm->stopped_clock;
 	while (vm->state == VM_READY && timer_now() < end) {
-		u64 deadline;
+		u64 deadline = update_devices(vm);
 
-		update_devices(vm);
 		if (vm->vcpu.halted && vm->vcpu.event.kind == EVENT_NONE) {
-			vm->state = VM_HALTED; /* woken for nothing that interrupts it */
+			vm->state = VM_HALTED;
+			vm->wake = deadline;
 			break;
 		}
-		deadline = platform_deadline(&vm->platform, vm_clock(vm));
-		set_alarm(deadline == NEVER ? end : MIN(end, vm->vcpu.clock_zero + deadline));
+		set_alarm(MIN(end, deadline));
 		vm->engine->run(&vm->vcpu, &vm->exit);
 		trace_exit(vm);
 		exits_handle(vm);
 	}
 	if (vm->state == VM_READY)
 		stop_clock(vm, vm_clock(vm));
-	else if (vm->state == VM_HALTED)
-		vm->wake = wake_time(vm);
 	current = NULL;
 }
 
