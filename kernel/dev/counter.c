@@ -183,28 +183,45 @@ bool counter_output(const struct counter *c, u64 tick)
 	}
 }
 
-/* The next rise if no other count is loaded. A periodic count of 1 is illegal; it never rises. */
-static u64 rise_after(const struct counter *c, u64 tick)
+/* The next change of the output if no other count is loaded. */
+static u64 next_edge(const struct counter *c, u64 tick)
 {
-	u64 rise;
+	u64 end = c->start + c->count;
+	u32 position, edge;
 
-	if (c->state != COUNTER_COUNTING || (periodic(c) && c->count < 2))
+	if (c->state != COUNTER_COUNTING)
 		return NEVER;
-	if (periodic(c))
-		return tick - mod64(tick - c->start, c->count) + c->count;
-	rise = c->start + c->count + (c->mode >= 4);
-	return rise > tick ? rise : NEVER;
+	if (!periodic(c)) {
+		if (end <= tick && c->mode >= 4)
+			end++; /* of the strobe */
+		return end > tick ? end : NEVER;
+	}
+	if (c->count < 2) /* illegal: stuck */
+		return NEVER;
+	position = mod64(tick - c->start, c->count);
+	edge = c->mode == 3 ? high_part(c->count) : c->count - 1;
+	return tick - position + (position < edge ? edge : c->count);
 }
 
-u64 counter_next_rise(const struct counter *c, u64 tick)
+u64 counter_next_change(const struct counter *c, u64 tick)
 {
-	u64 rise = rise_after(c, tick);
-	struct counter loaded = *c;
+	u64 edge = next_edge(c, tick);
 
-	if (!c->waiting || rise < c->load_at)
-		return rise;
-	counter_sync(&loaded, c->load_at);
-	if (!counter_output(c, c->load_at - 1) && counter_output(&loaded, c->load_at))
-		return c->load_at;
-	return rise_after(&loaded, c->load_at);
+	return c->waiting ? MIN(edge, c->load_at) : edge;
+}
+
+u64 counter_next_rise(const struct counter *counter, u64 tick)
+{
+	struct counter c = *counter;
+	bool before = counter_output(&c, tick);
+
+	for (;;) {
+		tick = counter_next_change(&c, tick);
+		if (tick == NEVER)
+			return NEVER;
+		counter_sync(&c, tick);
+		if (!before && counter_output(&c, tick))
+			return tick;
+		before = counter_output(&c, tick);
+	}
 }

@@ -47,5 +47,7 @@ void counter_sync(struct counter *, u64 tick);
 /* What a read of the count gives: binary, or four decimal digits. */
 u16 counter_value(const struct counter *, u64 tick);
 bool counter_output(const struct counter *, u64 tick);
-/* The first tick after `tick` at which the output rises, or NEVER (dev/bus.h). */
+/* The first tick after `tick` at which the output changes or a count is loaded, or NEVER (bus.h). */
+u64 counter_next_change(const struct counter *, u64 tick);
+/* The first tick after `tick` at which the output rises, or NEVER. */
 u64 counter_next_rise(const struct counter *, u64 tick);

@@ -20,13 +20,9 @@ static unsigned bit(unsigned n)
 /* The input of `set` that comes first in the ring of priorities, or -1 if `set` is empty. */
 static int first_of(const struct pic_chip *chip, unsigned set)
 {
-	for (unsigned i = 0; i < 8; i++) {
-		unsigned input = (chip->top + i) & 7;
+	unsigned ring = set << 8 | set; /* twice round, so that it can be read from any input on */
 
-		if (set & bit(input))
-			return input;
-	}
-	return -1;
+	return set ? (chip->top + __builtin_ctz(ring >> chip->top)) & 7 : -1;
 }
 
 /* An input's place in the ring: 0 is the highest priority. */
@@ -44,9 +40,11 @@ int pic_chip_in_service(const struct pic_chip *chip)
 
 int pic_chip_winner(const struct pic_chip *chip)
 {
-	int request = first_of(chip, chip->irr & ~chip->imr);
-	int service = pic_chip_in_service(chip);
+	int request = first_of(chip, chip->irr & ~chip->imr), service;
 
+	if (request < 0)
+		return -1;
+	service = pic_chip_in_service(chip);
 	if (rank(chip, request) < rank(chip, service))
 		return request;
 	/* The second chip may have found a more urgent request while an earlier one of its own is

@@ -38,39 +38,48 @@ static u64 tick_at(u64 now)
 /* The first nanosecond of a tick. */
 static u64 time_of(u64 tick)
 {
-	u64 floor = mul_div(tick, NS_PER_SECOND, PIT_HZ);
+	u64 floor;
 
+	if (tick == NEVER)
+		return NEVER;
+	floor = mul_div(tick, NS_PER_SECOND, PIT_HZ);
 	return tick_at(floor) < tick ? floor + 1 : floor;
 }
 
-/* The output of counter 0 is the request line. */
-static void carry_output(struct pit *pit)
+/* The output of counter 0 is the request line. After every write to a counter. */
+static void update_timer(struct pit *pit)
 {
-	pic_set_line(pit->pic, IRQ_TIMER, counter_output(&pit->channel[0].counter, pit->tick));
+	const struct counter *timer = &pit->channel[0].counter;
+
+	pic_set_line(pit->pic, IRQ_TIMER, counter_output(timer, pit->tick));
+	pit->change = time_of(counter_next_change(timer, pit->tick));
+	pit->rise = time_of(counter_next_rise(timer, pit->tick));
+}
+
+/* Brings all counters to `now`. */
+static void catch_up(struct pit *pit, u64 now)
+{
+	pit->tick = tick_at(now);
+	for (unsigned i = 0; i < PIT_CHANNELS; i++)
+		counter_sync(&pit->channel[i].counter, pit->tick);
+	if (now < pit->change)
+		return;
+	if (now >= pit->rise) { /* and so it has been low before: an edge */
+		pic_set_line(pit->pic, IRQ_TIMER, false);
+		pic_set_line(pit->pic, IRQ_TIMER, true);
+	}
+	update_timer(pit);
 }
 
 void pit_advance(struct pit *pit, u64 now)
 {
-	u64 tick = tick_at(now);
-	struct counter *timer = &pit->channel[0].counter;
-
-	if (tick == pit->tick)
-		return;
-	if (counter_next_rise(timer, pit->tick) <= tick) { /* it has been low in between */
-		pic_set_line(pit->pic, IRQ_TIMER, false);
-		pic_set_line(pit->pic, IRQ_TIMER, true);
-	}
-	for (unsigned i = 0; i < PIT_CHANNELS; i++)
-		counter_sync(&pit->channel[i].counter, tick);
-	pit->tick = tick;
-	carry_output(pit);
+	if (now >= pit->change)
+		catch_up(pit, now);
 }
 
 u64 pit_deadline(const struct pit *pit)
 {
-	u64 rise = counter_next_rise(&pit->channel[0].counter, pit->tick);
-
-	return rise == NEVER ? NEVER : time_of(rise);
+	return pit->rise;
 }
 
 /* A second latch command changes nothing until the first has been read (DS "Counter Latch"). */
@@ -104,21 +113,27 @@ static void read_back(struct pit *pit, u8 value)
 	}
 }
 
+static void set_mode(struct pit *pit, struct pit_channel *ch, u8 value)
+{
+	unsigned mode = value >> 1 & 7;
+
+	ch->access = value >> 4 & 3;
+	ch->read_high = ch->write_high = ch->latched = ch->status_latched = false;
+	/* 6 and 7 are 2 and 3: their high bit is not looked at (DS "Control Word Format"). */
+	counter_set_mode(&ch->counter, mode > 5 ? mode - 4 : mode, value & 1, pit->tick);
+	update_timer(pit);
+}
+
 static void control(struct pit *pit, u8 value)
 {
 	struct pit_channel *ch = &pit->channel[value >> 6 & 3];
-	unsigned access = value >> 4 & 3, mode = value >> 1 & 7;
 
-	if (value >> 6 == READ_BACK) {
+	if (value >> 6 == READ_BACK)
 		read_back(pit, value);
-	} else if (access == ACCESS_LATCH) {
+	else if ((value >> 4 & 3) == ACCESS_LATCH)
 		latch_count(pit, ch);
-	} else {
-		ch->access = access;
-		ch->read_high = ch->write_high = ch->latched = ch->status_latched = false;
-		/* Modes 6 and 7 are 2 and 3: the bit is not looked at. */
-		counter_set_mode(&ch->counter, mode > 5 ? mode - 4 : mode, value & 1, pit->tick);
-	}
+	else
+		set_mode(pit, ch, value);
 }
 
 static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
@@ -135,6 +150,7 @@ static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
 		ch->low = value;
 		counter_write_begins(&ch->counter, pit->tick);
 	}
+	update_timer(pit);
 }
 
 static u8 read_count(struct pit *pit, struct pit_channel *ch)
@@ -154,7 +170,7 @@ u8 pit_read(struct pit *pit, u16 port, u64 now)
 
 	if ((port & 3) == 3) /* the control word cannot be read: nobody drives the bus */
 		return 0xff;
-	pit_advance(pit, now);
+	catch_up(pit, now);
 	if (ch->status_latched) {
 		ch->status_latched = false;
 		return ch->status;
@@ -164,19 +180,18 @@ u8 pit_read(struct pit *pit, u16 port, u64 now)
 
 void pit_write(struct pit *pit, u16 port, u8 value, u64 now)
 {
-	pit_advance(pit, now);
+	catch_up(pit, now);
 	if ((port & 3) == 3)
 		control(pit, value);
 	else
 		write_count(pit, &pit->channel[port & 3], value);
-	carry_output(pit);
 }
 
 u8 pit_read_port61(struct pit *pit, u64 now)
 {
 	u8 value = pit->port61;
 
-	pit_advance(pit, now);
+	catch_up(pit, now);
 	if (div64(pit->tick, REFRESH_TICKS) & 1)
 		value |= PORT61_TOGGLE;
 	if (counter_output(&pit->channel[SPEAKER].counter, pit->tick))
@@ -186,7 +201,7 @@ u8 pit_read_port61(struct pit *pit, u64 now)
 
 void pit_write_port61(struct pit *pit, u8 value, u64 now)
 {
-	pit_advance(pit, now);
+	catch_up(pit, now);
 	pit->port61 = value & PORT61_KEPT;
 	counter_set_gate(&pit->channel[SPEAKER].counter, value & PORT61_GATE, pit->tick);
 }
@@ -203,5 +218,5 @@ void pit_init(struct pit *pit, struct pic *pic)
 		control(pit, firmware[i].word);
 		counter_write(&pit->channel[i].counter, firmware[i].count, 0);
 	}
-	carry_output(pit);
+	update_timer(pit);
 }

@@ -34,6 +34,8 @@ struct pit_channel {
 struct pit {
 	struct pic *pic; /* counter 0's output is its IRQ 0 */
 	u64 tick;        /* up to which everything is computed */
+	u64 change;      /* when counter 0's output changes next, in nanoseconds, or NEVER */
+	u64 rise;        /* when it rises next, likewise */
 	struct pit_channel channel[PIT_CHANNELS];
 	u8 port61; /* the bits that are written: 3:0 */
 };
@@ -52,5 +54,5 @@ void pit_write_port61(struct pit *, u8 value, u64 now);
  * one edge: a request that is already there takes no second one, in the chip as here.
  */
 void pit_advance(struct pit *, u64 now);
-/* When IRQ 0 rises next, in nanoseconds, or NEVER. */
+/* When IRQ 0 rises next, in nanoseconds, or NEVER; as of the last advance or access. */
 u64 pit_deadline(const struct pit *);

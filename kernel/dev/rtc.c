@@ -69,14 +69,6 @@ static u32 period(const struct rtc *rtc)
 	return 1u << (rate < 3 ? rate + 6 : rate - 1);
 }
 
-static void update_line(struct rtc *rtc)
-{
-	u8 flags = rtc->cmos[RTC_C] & ~C_IRQF;
-
-	rtc->cmos[RTC_C] = flags & rtc->cmos[RTC_B] ? flags | C_IRQF : flags;
-	pic_set_line(rtc->pic, IRQ_CLOCK, rtc->cmos[RTC_C] & C_IRQF);
-}
-
 /* Whether the alarm goes off at one of the updates (from, to]. A day's worth decides. */
 static bool alarm_between(const struct rtc *rtc, u64 from, u64 to)
 {
@@ -86,25 +78,6 @@ static bool alarm_between(const struct rtc *rtc, u64 from, u64 to)
 		if (rtc_alarm_matches(rtc->cmos, mod64(rtc->base + s, SECONDS_PER_DAY)))
 			return true;
 	return false;
-}
-
-void rtc_advance(struct rtc *rtc, u64 now)
-{
-	u64 seconds = seconds_at(rtc, now), ticks = ticks_at(rtc, now);
-	u32 every = period(rtc);
-
-	if (ticks == rtc->ticks || divider_held(rtc))
-		return;
-	if (every && div64(ticks, every) != div64(rtc->ticks, every))
-		rtc->cmos[RTC_C] |= PERIODIC;
-	if (seconds != rtc->seconds && !is_stopped(rtc)) {
-		rtc->cmos[RTC_C] |= UPDATE;
-		if (alarm_between(rtc, rtc->seconds, seconds))
-			rtc->cmos[RTC_C] |= ALARM;
-	}
-	rtc->ticks = ticks;
-	rtc->seconds = seconds;
-	update_line(rtc);
 }
 
 /* The next update: the registers show a new second. */
@@ -125,19 +98,60 @@ static u64 next_period(const struct rtc *rtc)
 	return rtc->epoch + ((tick * 1953125 + 63) >> 6);
 }
 
-u64 rtc_deadline(const struct rtc *rtc)
+static u64 next_interrupt(const struct rtc *rtc)
 {
 	/* A flag that is set already interrupts no second time. */
 	unsigned wanted = rtc->cmos[RTC_B] & ~rtc->cmos[RTC_C];
-	u64 deadline = NEVER;
+	u64 next = NEVER;
 
 	if (divider_held(rtc))
 		return NEVER;
 	if (wanted & PERIODIC)
-		deadline = next_period(rtc);
+		next = next_period(rtc);
 	if (wanted & (ALARM | UPDATE) && !is_stopped(rtc))
-		deadline = MIN(deadline, next_update(rtc));
-	return deadline;
+		next = MIN(next, next_update(rtc));
+	return next;
+}
+
+/* After every change of a flag, an enable or a rate. */
+static void update_line(struct rtc *rtc)
+{
+	u8 flags = rtc->cmos[RTC_C] & ~C_IRQF;
+
+	rtc->cmos[RTC_C] = flags & rtc->cmos[RTC_B] ? flags | C_IRQF : flags;
+	pic_set_line(rtc->pic, IRQ_CLOCK, rtc->cmos[RTC_C] & C_IRQF);
+	rtc->deadline = next_interrupt(rtc);
+}
+
+/* Sets all flags that are due, those too that only a reading of register C can see. */
+static void catch_up(struct rtc *rtc, u64 now)
+{
+	u64 seconds = seconds_at(rtc, now), ticks = ticks_at(rtc, now);
+	u32 every = period(rtc);
+
+	if (ticks == rtc->ticks || divider_held(rtc))
+		return;
+	if (every && div64(ticks, every) != div64(rtc->ticks, every))
+		rtc->cmos[RTC_C] |= PERIODIC;
+	if (seconds != rtc->seconds && !is_stopped(rtc)) {
+		rtc->cmos[RTC_C] |= UPDATE;
+		if (alarm_between(rtc, rtc->seconds, seconds))
+			rtc->cmos[RTC_C] |= ALARM;
+	}
+	rtc->ticks = ticks;
+	rtc->seconds = seconds;
+	update_line(rtc);
+}
+
+void rtc_advance(struct rtc *rtc, u64 now)
+{
+	if (now >= rtc->deadline)
+		catch_up(rtc, now);
+}
+
+u64 rtc_deadline(const struct rtc *rtc)
+{
+	return rtc->deadline;
 }
 
 /* Writes the date into the registers, unless the guest holds them. */
@@ -217,13 +231,13 @@ u8 rtc_read(struct rtc *rtc, u16 port, u64 now)
 {
 	if (!(port & 1)) /* the index cannot be read */
 		return 0xff;
-	rtc_advance(rtc, now);
+	catch_up(rtc, now);
 	return read_data(rtc, now);
 }
 
 void rtc_write(struct rtc *rtc, u16 port, u8 value, u64 now)
 {
-	rtc_advance(rtc, now);
+	catch_up(rtc, now);
 	if (port & 1)
 		write_data(rtc, value, now);
 	else

@@ -47,10 +47,11 @@ struct rtc {
 	struct pic *pic; /* IRQ 8 */
 	u8 index;
 	u8 cmos[RTC_BYTES];
-	u64 base;    /* the date, in seconds since 1970, when the machine's clock was `epoch` */
-	u64 epoch;   /* nanoseconds, modulo 2^64 */
-	u64 seconds; /* updates since `epoch`, as of the last advance */
-	u64 ticks;   /* of 32,768 Hz, likewise */
+	u64 base;     /* the date, in seconds since 1970, when the machine's clock was `epoch` */
+	u64 epoch;    /* nanoseconds, modulo 2^64 */
+	u64 seconds;  /* updates since `epoch`, as of the last advance */
+	u64 ticks;    /* of 32,768 Hz, likewise */
+	u64 deadline; /* what rtc_deadline() returns */
 };
 
 /* `date` is what the clock shows at nanosecond 0; `memory` is the machine's RAM in bytes, which
@@ -61,7 +62,7 @@ void rtc_init(struct rtc *, struct pic *, const struct rtc_date *date, u32 memor
 u8 rtc_read(struct rtc *, u16 port, u64 now);
 void rtc_write(struct rtc *, u16 port, u8 value, u64 now);
 
-/* Sets the flags whose time has come, and IRQ 8. */
+/* Sets the flags that are due to interrupt, and IRQ 8. */
 void rtc_advance(struct rtc *, u64 now);
 /* When a flag that interrupts may be set next, in nanoseconds, or NEVER; as of the last advance. */
 u64 rtc_deadline(const struct rtc *);
