@@ -8,6 +8,7 @@
 #include "x86/regs.h"
 
 u8 user_stack[PAGE_SIZE] PAGE_ALONE;
+u32 guard_user_esp = (u32)user_stack + sizeof user_stack;
 u32 guard_user_eflags = EFLAGS_FIXED;
 
 static struct outcome last;
@@ -65,6 +66,5 @@ struct outcome guard_user(u32 (*code)(void))
 	begin();
 	trap_gate(SYSCALL_VECTOR, TYPE_INTERRUPT_GATE32, 3);
 	trap_set(SYSCALL_VECTOR, on_syscall);
-	return finish(
-		guard_call_user(code, (u32)user_stack + sizeof user_stack, guard_user_eflags));
+	return finish(guard_call_user(code, guard_user_esp, guard_user_eflags));
 }

@@ -4,7 +4,8 @@
 #include "base/types.h"
 #include "x86/paging.h"
 
-/* A page of zeros from the memory behind the image. There is no way back: a probe needs few. */
+/* A page of zeros from the memory behind the image. There is no way back: a probe needs few. A
+ * loader may have put the boot information there: read it before. */
 void *page_alloc(void);
 
 /*

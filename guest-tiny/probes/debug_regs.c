@@ -91,9 +91,10 @@ static void try_registers(void)
 	dr2_set(secret(2));
 	dr3_set(secret(3));
 	print("dr0-3: %08x %08x %08x %08x\n", dr0_get(), dr1_get(), dr2_get(), dr3_get());
-	dr7_set(0x0000aa00);
+	dr7_set(0x300);
+	print("dr7: %08x", dr7_get());
 	dr7_set(0);
-	print("dr7: %08x\n", dr7_get());
+	print(" %08x\n", dr7_get());
 	cr4_set(cr4_get() | CR4_DE);
 	try_kernel("dr4 with de", dr4);
 	cr4_set(cr4_get() & ~CR4_DE);

@@ -40,6 +40,8 @@ SNIPPET(iret_bad_stack,
 SNIPPET(iret_null_stack,
 	VALUE "pushl $0; pushl $0; pushl $2; pushl $0x1b; pushl $1f; iret; 1: int3");
 SNIPPET(user_jump_kernel, VALUE "ljmp $0x08, $1f; 1: nop");
+SNIPPET(user_jump_task, VALUE "ljmp $0x28, $1f; 1: nop");
+SNIPPET(user_call_ldt, VALUE "lcall $0x07, $1f; 1: nop");
 SNIPPET(user_jump_self, VALUE "ljmp $0x1b, $1f; 1: incl %eax");
 SNIPPET(user_call_self, VALUE "lcall $0x1b, $1f; jmp 2f; 1: incl %eax; lret; 2: incl %eax");
 SNIPPET(user_return_kernel, VALUE "pushl $0x08; pushl $1f; lret; 1: nop");
@@ -93,6 +95,8 @@ static void try_returns(void)
 static void try_in_user_mode(void)
 {
 	try_user("user jump to kernel", user_jump_kernel);
+	try_user("user jump to a task", user_jump_task);
+	try_user("user call into no ldt", user_call_ldt);
 	try_user("user jump", user_jump_self);
 	try_user("user call", user_call_self);
 	try_user("user return to kernel", user_return_kernel);
@@ -105,6 +109,7 @@ PROBE(far)
 	segment_set(CODE_2, 0, ~0u, ATTR_KERNEL_CODE);
 	segment_set(CONFORMING, 0, ~0u, ATTR_KERNEL_CODE | ATTR_CONFORM);
 	segment_set(NOT_PRESENT, 0, ~0u, ATTR_KERNEL_CODE & ~ATTR_P);
+	lldt(0);
 	PROBE_STOP(1);
 	task.tss.esp0 = (u32)stack_top - 4096; /* for what arrives from user mode unplanned */
 	try_jumps();

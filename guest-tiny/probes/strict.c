@@ -15,6 +15,7 @@ SNIPPET(load_cr0, "movl snippet_value, %eax; movl %eax, %cr0");
 SNIPPET(load_cr4, "movl snippet_value, %eax; movl %eax, %cr4");
 SNIPPET(ltr_null, "xorl %eax, %eax; ltr %ax");
 SNIPPET(read_large, "movl 0x1000000, %eax");
+SNIPPET(undefined, "ud2");
 SNIPPET(sti_nop, "sti; nop; nop; cli");
 
 /* One divided by nothing, that error unmasked: it shows at the next instruction that waits. */
@@ -36,9 +37,11 @@ static void try_value(const char *what, u32 (*code)(void), u32 value)
 	show(what, code);
 }
 
-/* A fault in the delivery of an interrupt from outside has the EXT bit (SDM 3A 6.13). */
+/* A fault in the delivery of an exception or of an interrupt from outside has the EXT bit (SDM 3A 6.13). */
 static void try_external(void)
 {
+	idt[VECTOR_UD].high &= ~(ATTR_P << 8);
+	show("#UD without a gate", undefined);
 	irq_unmask(IRQ_TIMER);
 	idt[PIC_VECTOR].high &= ~(ATTR_P << 8);
 	pit_once(100);

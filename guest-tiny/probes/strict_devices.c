@@ -64,18 +64,21 @@ static void on_spurious(struct frame *f)
 /* 8259A: a request that is gone before it is acknowledged is no request. */
 static void try_withdrawn(void)
 {
+	u16 before, after;
+
 	irq_set(7, on_spurious);
 	irq_unmask(7);
 	irq_unmask(IRQ_COM1);
 	out8(UART_IER, IER_THRE);
-	print("request: %x", pic_requests());
+	before = pic_requests();
 	in8(UART_IIR);
-	print(" withdrawn: %x\n", pic_requests());
+	after = pic_requests();
 	sti();
 	asm volatile("nop; nop; nop");
 	cli();
-	out8(UART_IER, 0);
-	print("in service: %x\n", pic_in_service());
+	out8(UART_IER, 0); /* before the next byte is sent */
+	print("request: %x withdrawn: %x in service: %x spurious: %u\n", before, after,
+		pic_in_service(), spurious);
 }
 
 PROBE(strict_devices)

@@ -117,7 +117,8 @@ PROBE(window_write)
 	show("stack", stack);
 	show("call", call);
 	target = place[3];
-	show("fpu state", state);
+	try_kernel(
+		"fpu state", state); /* its image also holds CS, which is not the same in ring 3 */
 	try_tables();
 	target = place[0] + PAGE_SIZE;
 	try_kernel("not mapped: read", read);
