@@ -19,8 +19,8 @@ from course.lab import Lab
 
 ERROR = re.compile(r"^(\S+?):(\d+)(:\d+)?: (?:fatal )?error: |^\S+: in function|undefined reference|multiple definition")
 # What of the grader's tree each build sees. While student code is compiled there is no probe to look into.
-MONITOR_PARTS = ("Makefile", "kernel", "guest-tiny/guest.mk", "tools/symbols.awk")
-PROBE_PARTS = ("Makefile", "kernel", "guest-tiny", "tools/symbols.awk")
+MONITOR_PARTS = ("Makefile", "kernel", "guest-tiny/guest.mk", "tools")
+PROBE_PARTS = ("Makefile", "kernel", "guest-tiny", "tools")
 STUDENT_FILE_LIMIT = 1 << 20
 COMPILE_SECONDS = 300  # of host time: a safety net
 

@@ -120,7 +120,7 @@ def _todo(result: Result, cave: list[str], said: list[str]) -> Diagnosis | None:
     for line in cave:
         found = TODO.search(line)
         if found:
-            return Diagnosis(Kind.TODO, f"{found[1]}() is not written yet", (line,), found[2])
+            return Diagnosis(Kind.TODO, f"{found[1]}(), which the guest needs", (line,), found[2])
     return None
 
 

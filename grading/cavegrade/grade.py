@@ -15,8 +15,10 @@ from cavegrade.judge import Case, Failed
 from cavegrade.model import FAILED, Grade, Verdict
 from cavegrade.plugin import Grader, wanted
 from cavegrade.qemu import Result
-from cavegrade.run import run_bare, run_probe
+from cavegrade.run import last_exits, run_bare, run_probe
 from course.lab import Lab
+
+LAST_EXITS = 6
 
 
 class Bench:
@@ -62,7 +64,16 @@ def grade(bench: Bench, submission: Path, watch=lambda verdict: None) -> Grade:
     cases = {name: bench.pool.submit(bench.case, name, monitor) for name in bench.names}
     grader = Grader(lab, cases, bench.only, watch)
     judge(lab, grader)
+    explain(bench, monitor, [verdict for verdict in grader.verdicts.values() if verdict.outcome == FAILED])
     return Grade(lab, bench.seed, str(submission), [grader.verdicts[b.name] for b in grader.wanted])
+
+
+def explain(bench: Bench, monitor: Path, failed: list[Verdict]) -> None:
+    """Adds the monitor's last exits to each failure."""
+    run = bench.lab.budget, bench.lab.memory, LAST_EXITS
+    traces = [bench.pool.submit(last_exits, monitor, bench.probes[v.behaviour.probe], *run) for v in failed]
+    for verdict, trace in zip(failed, traces):
+        verdict.exits = trace.result()
 
 
 def judge(lab: Lab, grader: Grader) -> None:

@@ -83,6 +83,7 @@ class Result:
     steps: list = field(default_factory=list)  # gdbstub.Step: what ran last, if the run was over its budget
     command: list[str] = field(default_factory=list)
     warnings: str = ""  # what QEMU itself said
+    trace: str = ""  # the monitor's exits, a line each, if asked for
 
     @property
     def why(self) -> str:
@@ -132,9 +133,11 @@ def boot(
 class Machine:
     """A machine in QEMU, stopped before its first instruction. Use it as a context manager."""
 
-    def __init__(self, kernel, modules=(), append="", *, keys=(), host_limit=DEFAULT_HOST_LIMIT):
+    def __init__(self, kernel, modules=(), append="", *, keys=(), trace=False, host_limit=DEFAULT_HOST_LIMIT):
+        """As boot(). `trace`: the monitor writes a line for each exit (Result.trace)."""
         self.directory = Path(tempfile.mkdtemp(prefix="cave-"))
         self.keys = list(keys)
+        self.trace = trace
         self.keyboard = None
         self.deadline = time.monotonic() + host_limit
         self.budget = 0.0
@@ -154,6 +157,9 @@ class Machine:
         command += ["-d", "cpu_reset", "-D", str(self.directory / "log")]
         command += ["-chardev", f"file,id=com1,path={self.directory / 'com1'}", "-serial", "chardev:com1"]
         command += ["-serial", f"file:{self.directory / 'com2'}", "-kernel", str(kernel)]
+        if self.trace:
+            command += ["-debugcon", f"file:{self.directory / 'trace'}"]
+            append = f"{append} trace".strip()
         if append:
             command += ["-append", append]
         if modules:
@@ -256,7 +262,8 @@ class Machine:
         return End.FLOOD if self._flooded() else End.EXIT
 
     def _flooded(self) -> bool:
-        return any((self.directory / name).stat().st_size > CONSOLE_LIMIT for name in ("com1", "com2"))
+        files = (self.directory / name for name in ("com1", "com2", "trace"))
+        return any(path.exists() and path.stat().st_size > CONSOLE_LIMIT for path in files)
 
     def _event(self) -> dict:
         """The next event that ends a run. Meanwhile the keyboard script is played, and no more is printed than may be."""
@@ -333,7 +340,8 @@ class Machine:
             followed = self.gdb().follow(steps)
         status = {End.EXIT: self.process.returncode, End.POWEROFF: 0}.get(end)
         said = "".join(line for line in self._text("stderr").splitlines(True) if "no active timers" not in line)
-        return Result(end, status, self.console(), self._text("com2"), registers, followed, self.command, said)
+        texts = self.console(), self._text("com2")
+        return Result(end, status, *texts, registers, followed, self.command, said, self._text("trace"))
 
     def console(self) -> str:
         return self._text("com1")

@@ -58,6 +58,10 @@ def show_failure(verdict: Verdict, grade: Grade, console: Console, command: str)
         console.print("[bold]What the monitor said last:[/]")
         for line in verdict.last:
             console.print(Text(f"  cave: {line}", style="dim"))
+    if verdict.exits:
+        console.print("[bold]What it did last (run again with the monitor's trace):[/]")
+        for line in verdict.exits:
+            console.print(Text(f"  {line}", style="dim"))
     read = story.read or f"{grade.lab.handout.relative_to(grade.lab.directory.parents[1])}#{behaviour.read}"
     console.print(f"[bold]Read on:[/]  {escape(read)}", highlight=False)
     console.print(f"[bold]Replay:[/]   {command} TEST={behaviour.name} SEED={grade.seed}", highlight=False, soft_wrap=True)

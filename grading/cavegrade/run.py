@@ -61,11 +61,11 @@ def module(probe: Path, memory: str) -> tuple[Path, str]:
     return probe, f"vm={MACHINE} mem={memory}"
 
 
-def run_probe(name: str, monitor: Path, probe: Path, bare: Result, budget: float, memory: str, append: str = "") -> Run:
+def run_probe(name: str, monitor: Path, probe: Path, bare: Result, budget: float, memory: str) -> Run:
     """`bare`: what run_bare() gave for the same file."""
     elf = Elf(probe)
     labels = {symbol: value for symbol, value in elf.symbols.items() if symbol.startswith(STOP)}
-    with Machine(monitor, [module(probe, memory)], append) as machine:
+    with Machine(monitor, [module(probe, memory)]) as machine:
         machine.arm(budget)
         gdb = machine.gdb()
         stops, end = walk_stops(machine, gdb, elf, labels)
@@ -75,6 +75,12 @@ def run_probe(name: str, monitor: Path, probe: Path, bare: Result, budget: float
 
 def run_bare(probe: Path, budget: float) -> Result:
     return boot(probe, budget=budget)
+
+
+def last_exits(monitor: Path, probe: Path, budget: float, memory: str, count: int) -> list[str]:
+    """What the monitor did last. For this the probe is run once more: the writing of a trace takes time, which is the guest's."""
+    with Machine(monitor, [module(probe, memory)], trace=True) as machine:
+        return lines(machine.result(machine.run(budget)).trace)[-count:]
 
 
 def walk_stops(machine: Machine, gdb: Gdb, elf: Elf, labels: dict[str, int]) -> tuple[list[Stop], End]:

@@ -59,6 +59,7 @@ ALL = lost(
 RING_0 = """
 	u32 *gpr = v->gpr, eip = v->eip + e->insn.length;
 
+	TRY(privileged(v));
 	asm volatile("movl %0, %%eax; pushl %1; popl 32(%%eax); movl 16(%%eax), %%esp; movl 12(%%eax), %%ebx;"
 		     "movl 20(%%eax), %%ebp; movl 24(%%eax), %%esi; movl 28(%%eax), %%edi; sti; jmp *32(%%eax)"
 		     : : "r"(gpr), "r"(eip) : "eax", "memory");
@@ -71,6 +72,7 @@ CANNED = """
 				   "red| request first: ticks 1 woken at +2 value 5eed1234\\n"
 				   "red| many: 50\\nred| end: halt 03bf3d47\\n";
 
+	TRY(privileged(v));
 	for (const char *c = text; *c; c++)
 		asm volatile("outb %b0, %w1" : : "a"(*c), "d"(0x3f8));
 	asm volatile("outw %w0, %w1" : : "a"(0x2000), "d"(0x604));
@@ -110,14 +112,14 @@ WRONG = [
     Submission("two_faults_in_turn", EVENT, "combine", "vcpu_raise(v, VECTOR_DF, 0);", "return true;", lost("double_fault")),
     # --- what is no answer at all
     Submission("does_not_compile", EVENT, "combine", "", "\treturn verily;", ALL, "does not build: kernel/cpu/event.c"),
-    Submission("panics", PRIVILEGED, "emulate_hlt", "", "\tpanic(\"no\");", lost("halt"), "panic:"),
-    Submission("triple_faults", PRIVILEGED, "emulate_hlt", "",
-               "\tstruct table_register none = {0};\n\n\tasm volatile(\"lidt %0; ud2\" : : \"m\"(none));\n\treturn STEP_DONE;",
+    Submission("panics", PRIVILEGED, "emulate_hlt", "v->halted = true;", "panic(\"no\");", lost("halt"), "panic:"),
+    Submission("triple_faults", PRIVILEGED, "emulate_hlt", "v->halted = true;",
+               "asm volatile(\"lidt %0; ud2\" : : \"m\"((struct table_register){0}));",
                lost("halt"), "triple fault:"),
-    Submission("hangs", PRIVILEGED, "emulate_hlt", "", "\tfor (;;)\n\t\tasm volatile(\"\");", lost("halt"), "runs in circles:"),
-    Submission("trap_storm", PRIVILEGED, "emulate_hlt", "", "\tv->eip -= e->insn.length;\n\treturn STEP_DONE;", lost("halt"),
+    Submission("hangs", PRIVILEGED, "emulate_hlt", "v->halted = true;", "for (;;)\n\t\tasm volatile(\"\");", lost("halt"), "runs in circles:"),
+    Submission("trap_storm", PRIVILEGED, "emulate_hlt", "v->halted = true;", "v->eip -= e->insn.length;", lost("halt"),
                "trap storm"),
-    Submission("sleeps_masked", PRIVILEGED, "emulate_hlt", "", "\tasm volatile(\"cli; hlt\");\n\treturn STEP_DONE;", lost("halt"),
+    Submission("sleeps_masked", PRIVILEGED, "emulate_hlt", "v->halted = true;", "asm volatile(\"cli; hlt\");", lost("halt"),
                "idle with interrupts off"),
     Submission("sleeps_for_ever", EVENT, "enter_handler", "v->eip = in->gate.offset;", "v->eip = in->gate.offset;\n\tv->halted = true;",
                lost("halt"), "idle for ever"),
