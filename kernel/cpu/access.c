@@ -61,7 +61,7 @@ static enum step translate(struct vcpu *v, gva_t linear, unsigned bytes, enum ac
 	struct paging paging = vcpu_paging(v);
 	unsigned first = MIN(bytes, PAGE_SIZE - (linear.v & PAGE_MASK));
 
-	span[1].bytes = 0;
+	span[1] = (struct span){.ram = true};
 	for (unsigned i = 0; i < 2 && bytes; i++) {
 		struct walk walk = mmu_walk(v->mem, &paging, linear, access, cpl, set_ad);
 
@@ -179,12 +179,10 @@ enum step access_write(
 
 	if (!span[0].ram)
 		TRY(device_write(e, span[0], value));
-	if (span[1].bytes && !span[1].ram)
+	if (!span[1].ram)
 		TRY(device_write(e, span[1], rest));
-	if (span[0].ram)
-		gmem_write(v->mem, span[0].at, &value, span[0].bytes);
-	if (span[1].bytes && span[1].ram)
-		gmem_write(v->mem, span[1].at, &rest, span[1].bytes);
+	gmem_write(v->mem, span[0].at, &value, span[0].bytes); /* leaves alone what is not RAM */
+	gmem_write(v->mem, span[1].at, &rest, span[1].bytes);
 	return STEP_DONE;
 }
 

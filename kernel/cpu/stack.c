@@ -62,7 +62,7 @@ static enum step push_all(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
-/* The other way round; the place of ESP is skipped. */
+/* The other way round; what was pushed for ESP is lost. */
 static enum step pop_all(struct vcpu *v, struct emulation *e)
 {
 	unsigned size = e->insn.op_size;
@@ -71,8 +71,7 @@ static enum step pop_all(struct vcpu *v, struct emulation *e)
 	for (unsigned reg = GPR_COUNT; reg-- > 0;)
 		TRY(access_pop(v, e, &esp, size, &value[reg]));
 	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		if (reg != ESP)
-			access_set_reg(v, reg, size, value[reg]);
+		access_set_reg(v, reg, size, value[reg]);
 	v->gpr[ESP] = esp;
 	return emulation_next(v, e);
 }

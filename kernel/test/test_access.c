@@ -56,15 +56,25 @@ static void fetch_refuses(void **state)
 }
 
 /* A 16-bit code segment: operands and addresses of 16 bits unless a prefix says 32. */
-static void fetch_in_16_bits(void **state)
+static void code_of_16_bits(void **state)
 {
 	v.seg[CS].attr &= ~ATTR_DB;
 	v.gpr[EAX] = 0xffffffff;
 	assert_int_equal(RUN("\xb8\x34\x12"), STEP_DONE); /* MOV AX, 1234 */
 	assert_int_equal(v.gpr[EAX], 0xffff1234);
 	assert_int_equal(v.eip, CODE + 3);
-	assert_int_equal(RUN("\xeb\xfe"), STEP_DONE); /* JMP to itself */
-	assert_int_equal(v.eip, CODE + 3);
+	v.eip = 0xfff0;
+	assert_int_equal(RUN("\xeb\x20"), STEP_DONE); /* JMP beyond 64 KiB: around */
+	assert_int_equal(v.eip, 0x12);
+	v.seg[CS].limit = 0x11;
+	v.eip = 0x10;
+	expect_fault(RUN("\xeb\x00"), VECTOR_GP, 0); /* JMP beyond the limit */
+	v.gpr[EBX] = 2;
+	v.gpr[EAX] = -64;
+	poke(0xfffa, 0x0001);
+	v.eip = 0;
+	assert_int_equal(RUN("\x0f\xa3\x07"), STEP_DONE); /* BT [BX], AX: down, and around */
+	assert_true(v.eflags & EFLAGS_CF);
 }
 
 static void data_crosses_pages(void **state)
@@ -183,7 +193,7 @@ int main(void)
 		TEST(fetch_stays_within_page),
 		TEST(fetch_translates),
 		TEST(fetch_refuses),
-		TEST(fetch_in_16_bits),
+		TEST(code_of_16_bits),
 		TEST(data_crosses_pages),
 		TEST(data_sets_accessed_and_dirty),
 		TEST(data_respects_privilege),

@@ -49,6 +49,7 @@ static void faults_change_nothing(void **state)
 	set_pte(0x5000, 0);
 	set_pte(0x7000, 0x7000 | PTE_P);
 	asked.kind = EXIT_NONE;
+	v.gpr[EAX] = v.gpr[ECX] = v.gpr[EDX] = 0x12345678;
 	v.gpr[EBX] = 0x4fff;
 	v.gpr[ESP] = 0x6008;
 	v.gpr[EBP] = 0x6010;
