@@ -38,6 +38,19 @@ struct entry {
 	unsigned cpl;
 };
 
+/* In a 16-bit stack segment only SP counts, and the upper half of ESP stays (SDM 1 6.2.3). */
+static u32 stack_offset(const struct segment *ss, u32 esp)
+{
+	return ss->attr & ATTR_DB ? esp : esp & 0xffff;
+}
+
+static u32 stack_move(const struct segment *ss, u32 esp, u32 distance)
+{
+	u32 moved = stack_offset(ss, esp + distance);
+
+	return ss->attr & ATTR_DB ? moved : (esp & 0xffff0000) | moved;
+}
+
 /* Whether [esp, esp + bytes) lies within the stack segment (SDM 3A 5.3). */
 static bool stack_holds(const struct segment *ss, u32 esp, u32 bytes)
 {
@@ -146,8 +159,9 @@ static enum step read_inner_stack(struct vcpu *v, u32 ext, struct entry *in)
  *
  * The caller guarantees: in->stack and in->esp are the handler's stack before the frame; in->eip is
  * the EIP to return to. The old SS and ESP are part of the frame only if in->cpl differs from the
- * current level. EFLAGS are the guest's own (v->eflags), with RF set for an exception (SDM 3B
- * 17.3.1.1). Every word takes in->gate.size bytes.
+ * current level. EFLAGS are the guest's own (v->eflags), with RF set for an exception other than
+ * #DB (SDM 3B 17.3.1.1). Every word takes in->gate.size bytes; stack_move() lowers ESP, and
+ * stack_offset() tells where in the segment that is.
  * After it, or a fault: #SS if the frame does not fit, with error code `ext` on the current stack,
  * the new stack's selector + ext on another; or the page fault of the write, which is the level
  * in->cpl's. Write the whole frame by one access_linear(), so that it is there whole or not at all.
@@ -156,16 +170,16 @@ static enum step read_inner_stack(struct vcpu *v, u32 ext, struct entry *in)
 static enum step push_frame(struct vcpu *v, const struct event *event, u32 ext, struct entry *in)
 {
 	/* LAB 2 BEGIN push_frame */
-	u32 flags = v->eflags | (event->kind == EVENT_EXCEPTION ? EFLAGS_RF : 0);
+	bool fault = event->kind == EVENT_EXCEPTION && event->vector != VECTOR_DB;
 	bool switched = in->cpl != v->cpl;
-	u32 word[6];
+	u32 word[6], offset;
 	unsigned n = 0, bytes;
 
 	if (event->has_error)
 		word[n++] = event->error;
 	word[n++] = in->eip;
 	word[n++] = v->seg[CS].selector;
-	word[n++] = flags;
+	word[n++] = fault ? v->eflags | EFLAGS_RF : v->eflags;
 	if (switched) {
 		word[n++] = v->gpr[ESP];
 		word[n++] = v->seg[SS].selector;
@@ -175,13 +189,12 @@ static enum step push_frame(struct vcpu *v, const struct event *event, u32 ext, 
 		for (unsigned i = 0; i < n; i++)
 			((u16 *)word)[i] = word[i];
 
-	in->esp -= bytes;
-	if (!(in->stack.attr & ATTR_DB))
-		in->esp &= 0xffff;
-	if (!stack_holds(&in->stack, in->esp, bytes))
+	in->esp = stack_move(&in->stack, in->esp, -bytes);
+	offset = stack_offset(&in->stack, in->esp);
+	if (!stack_holds(&in->stack, offset, bytes))
 		return emulation_fault(
 			v, VECTOR_SS, (switched ? in->stack.selector & ~SELECTOR_RPL : 0u) | ext);
-	return access_linear(v, gva(in->stack.base + in->esp), word, bytes, ACCESS_WRITE, in->cpl);
+	return access_linear(v, gva(in->stack.base + offset), word, bytes, ACCESS_WRITE, in->cpl);
 	/* LAB 2 END */
 }
 
@@ -213,6 +226,11 @@ static enum step unsupported(struct exit *exit, const char *reason)
 	return STEP_EXIT;
 }
 
+static bool is_exception(const struct event *e, enum vector vector)
+{
+	return e->kind == EVENT_EXCEPTION && e->vector == vector;
+}
+
 /* Delivers one event, or leaves the fault that came on the way pending. */
 static enum step deliver(struct vcpu *v, const struct event *event, struct exit *exit)
 {
@@ -233,12 +251,17 @@ static enum step deliver(struct vcpu *v, const struct event *event, struct exit 
 					 "virtualized");
 	if (in.cpl != v->cpl)
 		TRY(read_inner_stack(v, ext, &in));
+	if (in.gate.offset > in.code.limit)
+		return emulation_fault(v, VECTOR_GP, ext);
 	TRY(push_frame(v, event, ext, &in));
 	TRY(segment_mark(v, &in.code));
 	TRY(segment_mark(v, &in.stack));
 	enter_handler(v, &in);
 	v->shadow = false;
 	v->halted = false;
+	/* So that its handler can use the debug registers (SDM 3B 17.2.4). */
+	if (is_exception(event, VECTOR_DB))
+		v->dr[7] &= ~DR7_GD;
 	return STEP_DONE;
 }
 
@@ -249,11 +272,6 @@ static bool is_contributory(const struct event *e)
 				 1u << VECTOR_SS | 1u << VECTOR_GP;
 
 	return e->kind == EVENT_EXCEPTION && e->vector < 32 && (contributory & 1u << e->vector);
-}
-
-static bool is_exception(const struct event *e, enum vector vector)
-{
-	return e->kind == EVENT_EXCEPTION && e->vector == vector;
 }
 
 /*
@@ -306,7 +324,7 @@ static enum step read_frame(
 	struct vcpu *v, unsigned size, unsigned words, struct return_frame *frame)
 {
 	u32 *word = &frame->eip;
-	u32 offset = v->seg[SS].attr & ATTR_DB ? v->gpr[ESP] : v->gpr[ESP] & 0xffff;
+	u32 offset = stack_offset(&v->seg[SS], v->gpr[ESP]);
 	gva_t at = gva(v->seg[SS].base + offset);
 
 	if (!stack_holds(&v->seg[SS], offset, words * size))
@@ -342,7 +360,7 @@ static u32 returned_flags(const struct vcpu *v, u32 popped, unsigned size)
  * segment_check_stack with #GP; check that EIP lies within the new code segment, else #GP(0). Only
  * then change the vcpu: CS:EIP, EFLAGS by returned_flags() (which needs the old level), SS:ESP and
  * the level, and by segment_drop_privileged() the data segments that the outer level may not use.
- * Returning at the same level moves ESP over the three words. Source: SDM 2A IRET, "Operation"; SDM
+ * Returning at the same level moves ESP over the three words, by stack_move(). Source: SDM 2A IRET, "Operation"; SDM
  * 3A 5.8.6.
  */
 static enum step return_from_event(struct vcpu *v, unsigned size)
@@ -350,7 +368,7 @@ static enum step return_from_event(struct vcpu *v, unsigned size)
 	/* LAB 2 BEGIN return_from_event */
 	struct segment code, stack = v->seg[SS];
 	struct return_frame f;
-	u32 esp = v->gpr[ESP] + 3 * size;
+	u32 esp = stack_move(&stack, v->gpr[ESP], 3 * size);
 	unsigned cpl;
 
 	TRY(read_frame(v, size, 3, &f));
@@ -409,7 +427,7 @@ enum step emulate_iret(struct vcpu *v, struct emulation *e)
 	if (e->insn.op_size == 4 && v->cpl == 0 && (f.eflags & EFLAGS_VM))
 		return emulation_unsupported(
 			e, "IRET to virtual-8086 mode, which is not virtualized");
-	if ((f.cs & SELECTOR_RPL) % 3)
+	if (v->cpl == 0 && (f.cs & SELECTOR_RPL) % 3)
 		return emulation_unsupported(
 			e, "IRET to ring 1 or 2: only rings 0 and 3 are virtualized");
 	TRY(return_from_event(v, e->insn.op_size));
