@@ -108,7 +108,7 @@ unit: $(UNIT_TESTS) $(BUILD)/cave.elf guests
 # Everything: the pure folders on the host, then machines in QEMU, then the grader.
 .PHONY: test
 test: unit
-	$(PYTHON) -m pytest -q $(PYTEST) guest-tiny/test tools/test grading/selftest
+	$(PYTHON) -m pytest -q $(PYTEST) kernel/test guest-tiny/test tools/test grading/selftest
 
 PYTEST ?= -n $(shell nproc) -p no:cacheprovider
 
