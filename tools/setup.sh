@@ -110,7 +110,7 @@ describe() {
 		pacman="python python-pytest python-pytest-xdist python-rich" brew=python pip="pytest pytest-xdist rich"
 		;;
 	host-compiler-*)
-		what="the C library's headers" apt="gcc libc6-dev" dnf="gcc glibc-devel libasan libubsan" pacman=gcc brew=gcc
+		what="the C library's headers" apt="gcc libc6-dev" dnf="gcc glibc-devel libasan libubsan" pacman=gcc
 		;;
 	cmocka-*) what="cmocka" apt=libcmocka-dev dnf=libcmocka-devel pacman=cmocka brew=cmocka ;;
 	zydis-*) what="Zydis" apt=libzydis-dev dnf=zydis-devel pacman=zydis brew=zydis ;;
@@ -123,17 +123,22 @@ describe() {
 
 # --- installing it ----------------------------------------------------------------------------------------------------
 
+# Each word once.
+unique() {
+	echo $(printf '%s\n' "$@" | sort -u)
+}
+
 # Sets `missing` (in words), `packages` and `pips` for the goals that were given.
 find_missing() {
 	missing='' packages='' pips='' python=$(python_with_modules)
-	for need in $(for goal in $goals; do needs_of "$goal"; done | tr ' ' '\n' | sort -u); do
+	for need in $(unique $(for goal in $goals; do needs_of "$goal"; done)); do
 		have "$need" >/dev/null && continue
 		describe "$need"
 		missing="$missing${missing:+, }$what"
 		eval "packages=\"\$packages \$$manager\""
-		pips="$pips $pip"
+		[ "$manager" = brew ] && pips="$pips $pip"
 	done
-	packages=$(echo $packages) # without the blanks
+	packages=$(unique $packages) pips=$(unique $pips)
 }
 
 # The package manager that is here: its name, and how it installs.
@@ -177,8 +182,10 @@ install_packages() {
 
 # What to type, where it is not for us to do.
 print_command() {
-	say "make ${goals% } needs what this machine lacks: $missing. Please run:"
-	echo "    ${root:+$root }$command $packages${pips:+ && python3 -m pip install --user$pips}" >&2
+	how=''
+	[ $may_install = 0 ] || how=", as root"
+	say "make ${goals% } needs what this machine lacks: $missing. Please run$how:"
+	echo "    ${root:+$root }$command $packages${pips:+ && python3 -m pip install --user $pips}" >&2
 }
 
 find_manager
