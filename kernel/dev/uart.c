@@ -69,14 +69,27 @@ static void write_fcr(struct uart *u, u8 value)
 	u->trigger = on ? triggers[value >> 6] : 1;
 }
 
+/*
+ * A byte comes round by loopback, whether there is room or not. A full FIFO loses the new byte, the
+ * single register the old one (DS "LSR, bit 1").
+ */
+static void loop_back(struct uart *u, u8 value)
+{
+	if (u->rx.count == capacity(u)) {
+		u->overrun = true;
+		if (u->fifo)
+			return;
+		queue_take(&u->rx);
+	}
+	queue_put(&u->rx, value);
+}
+
 static void write_data(struct uart *u, u8 value)
 {
-	if (!(u->mcr & UART_MCR_LOOP))
-		u->transmit(u->owner, value);
-	else if (u->rx.count < capacity(u))
-		queue_put(&u->rx, value);
+	if (u->mcr & UART_MCR_LOOP)
+		loop_back(u, value);
 	else
-		u->overrun = true; /* the new byte is lost */
+		u->transmit(u->owner, value);
 	uart_sent(u);
 }
 

@@ -226,7 +226,7 @@ static void causes_have_an_order(void **state)
 	assert_int_equal(in(UART_LSR), 0x63);
 	assert_int_equal(in(UART_IIR), 0x04);
 	assert_int_equal(in(UART_IIR), 0x04);
-	assert_int_equal(in(UART_DATA), '1'); /* the second is lost */
+	assert_int_equal(in(UART_DATA), '2'); /* the first is lost */
 	assert_int_equal(in(UART_IIR), 0x02);
 	assert_int_equal(in(UART_IIR), 0x00);
 	in(UART_MSR);
@@ -270,6 +270,25 @@ static void loopback_returns_data_and_modem_lines(void **state)
 	assert_int_equal(in(UART_LSR), 0x60); /* the line is cut off, */
 	out(UART_MCR, MCR_ON);
 	assert_int_equal(in(UART_DATA), 'f'); /* not lost */
+}
+
+/* DS "LSR, bit 1": a full FIFO keeps what it has, the single register takes the new byte. */
+static void an_overrun_loses_one_byte(void **state)
+{
+	out(UART_IIR, 0x01);
+	out(UART_MCR, UART_MCR_LOOP);
+	for (unsigned i = 0; i < 17; i++)
+		out(UART_DATA, i);
+	assert_int_equal(in(UART_LSR), 0x63);
+	assert_int_equal(in(UART_LSR), 0x61); /* told once */
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(in(UART_DATA), i);
+	out(UART_IIR, 0x00);
+	out(UART_DATA, 'a');
+	out(UART_DATA, 'b');
+	assert_int_equal(in(UART_LSR), 0x63);
+	assert_int_equal(in(UART_DATA), 'b');
+	assert_int_equal(in(UART_LSR), 0x60);
 }
 
 /* DS "MSR": bits 3:0 note changes and are cleared by reading; of RI only the trailing edge. */
@@ -371,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup(a_cause_that_is_not_enabled_does_not_count, set_up),
 		cmocka_unit_test_setup(out2_gates_the_request, set_up),
 		cmocka_unit_test_setup(loopback_returns_data_and_modem_lines, set_up),
+		cmocka_unit_test_setup(an_overrun_loses_one_byte, set_up),
 		cmocka_unit_test_setup(modem_changes_are_noted_once, set_up),
 		cmocka_unit_test_setup(linux_takes_it_for_a_16550a, set_up),
 		cmocka_unit_test_setup(linux_finds_no_bugs_at_startup, set_up),
