@@ -21,6 +21,10 @@ $(PROBES:%=$(BUILD)/guest/%.elf): $(BUILD)/guest/%.elf: guest-tiny/lib/guest.ld 
 		$$(call guest_obj,$$(wildcard guest-tiny/probes/$$*.[cS])) $(GUEST_LIB)
 	$(GUEST_LINK)
 
+BENCHES := $(patsubst guest-tiny/bench/%.c,$(BUILD)/guest/bench/%.elf,$(sort $(wildcard guest-tiny/bench/*.c)))
+$(BENCHES): $(BUILD)/guest/bench/%.elf: guest-tiny/lib/guest.ld $(call guest_obj,guest-tiny/bench/%.c guest-tiny/bench/mark.S) $(GUEST_LIB)
+	@mkdir -p $(@D) && $(GUEST_LINK)
+
 $(BUILD)/guest/tinyos.elf: guest-tiny/lib/guest.ld $(OS_OBJ) $(GUEST_LIB)
 	$(GUEST_LINK)
 
@@ -41,7 +45,7 @@ $(BUILD)/guest/obj/%.o: %
 
 # A PC of the late nineties. tools/session.py adds the console, and `-icount` where no terminal is there.
 QEMU    ?= qemu-system-i386
-QEMU_PC := $(QEMU) -machine pc -accel tcg -cpu pentium3,-apic,-pae,-sep,+umip -display none -no-reboot \
+QEMU_PC := $(QEMU) -machine pc -accel tcg -cpu pentium3,-apic,-pae,-sep,-vme,-mce,-mca,-mtrr,-pat,-pse36,-hypervisor,+umip -display none -no-reboot \
 	-device isa-debug-exit,iobase=0xf4,iosize=0x4
 
 # On the bare machine a status v comes out as 2v + 1: a good end is 1.

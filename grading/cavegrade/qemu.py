@@ -40,7 +40,7 @@ INSTRUCTIONS_PER_SECOND = 10**9 >> SHIFT  # of virtual time
 # fmt: off
 MACHINE = [
     "-nodefaults", "-no-user-config", "-display", "none",
-    "-machine", "pc", "-accel", "tcg", "-cpu", "pentium3,-apic,-pae,-sep,+umip", "-m", "128",
+    "-machine", "pc", "-accel", "tcg,tb-size=256", "-cpu", "pentium3,-apic,-pae,-sep,-vme,-mce,-mca,-mtrr,-pat,-pse36,-hypervisor,+umip", "-m", "128",
     "-rtc", "base=2026-01-01,clock=vm",
     "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4",
     "-device", "ib700", "-action", "reboot=shutdown,shutdown=pause,watchdog=pause",

@@ -31,7 +31,7 @@ def run(mode: str, arguments: str, **more) -> Result:
 
 def console_command(mode: str, arguments: str) -> list[str]:
     """The same, with the console on pipes, to type at."""
-    command = [QEMU, *"-machine pc -accel tcg -cpu pentium3,-apic,-pae,-sep,+umip -display none -no-reboot".split()]
+    command = [QEMU, *"-machine pc -accel tcg -cpu pentium3,-apic,-pae,-sep,-vme,-mce,-mca,-mtrr,-pat,-pse36,-hypervisor,+umip -display none -no-reboot".split()]
     command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *PIPES, *COUNTED]
     if mode == "bare":
         return command + ["-m", "8", "-kernel", str(TINYOS), "-append", arguments]

@@ -48,9 +48,25 @@ static void load_control(struct soft *s)
 	s->shadow.stale = false;
 }
 
-/* Breakpoints are linear addresses of this guest; DR7.GD would trap the monitor, so it is virtual. */
-static void load_debug(struct vcpu *v)
+/*
+ * The guest's breakpoints, as far as they may be real: DR7.GD would trap the monitor, and so would
+ * one on the monitor's window, or on a port (R/W = 2) that the monitor uses itself. Those lie
+ * where only emulated accesses go, which no breakpoint sees.
+ */
+static u32 real_dr7(const struct soft *s)
 {
+	const struct vcpu *v = s->vcpu;
+	u32 dr7 = v->dr[7] & ~DR7_GD;
+
+	for (unsigned i = 0; i < 4; i++)
+		if (shadow_in_window(&s->shadow, gva(v->dr[i])) || DR7_RW(v->dr[7], i) == 2)
+			dr7 &= ~DR7_ENABLE(i);
+	return dr7;
+}
+
+static void load_debug(struct soft *s)
+{
+	struct vcpu *v = s->vcpu;
 	bool wanted = v->dr[7] & 0xff;
 
 	if (wanted && real.debug != v) {
@@ -58,7 +74,7 @@ static void load_debug(struct vcpu *v)
 		write_dr1(v->dr[1]);
 		write_dr2(v->dr[2]);
 		write_dr3(v->dr[3]);
-		write_dr7(v->dr[7] & ~DR7_GD);
+		write_dr7(real_dr7(s));
 		real.debug = v;
 	} else if (!wanted && real.debug) {
 		write_dr7(DR7_FIXED);
@@ -125,7 +141,7 @@ void soft_load(struct soft *s)
 	load_segments_of(s);
 	load_tables(s);
 	load_control(s);
-	load_debug(s->vcpu);
+	load_debug(s);
 	load_frame(s);
 }
 

@@ -71,6 +71,10 @@ enum sreg { ES, CS, SS, DS, FS, GS, SREG_COUNT };
 #define DR7_FIXED 0x00000400u
 #define DR7_GD    (1u << 13)
 
+/* Of breakpoint n: the bits that enable it, and what it watches (SDM 3B 17.2.4). */
+#define DR7_ENABLE(n)  (3u << (2 * (n)))
+#define DR7_RW(dr7, n) ((dr7) >> (16 + 4 * (n)) & 3)
+
 /* Model-specific registers that are offered (SDM 4). */
 #define MSR_TSC          0x10
 #define MSR_APIC_BASE    0x1b
