@@ -4,8 +4,10 @@
 #include "base/types.h"
 #include "x86/paging.h"
 
-/* A page of zeros from the memory behind the image. There is no way back: a probe needs few. A
- * loader may have put the boot information there: read it before. */
+/*
+ * A page of zeros from the memory behind the image. There is no way back: a probe needs few. A
+ * loader may have put the boot information there: read it before.
+ */
 void *page_alloc(void);
 
 /*

@@ -49,13 +49,16 @@ NORETURN void probe_end(const char *name);
 
 /*
  * A function in assembly, u32 name(void), so that the place of a fault is known to the byte: `code`
- * begins at `name`. It may change EAX, ECX and EDX. TEXT_OF(constant) puts a constant into it.
+ * begins at `name`. It may change EAX, ECX and EDX. SECRET_TEXT is SECRET for it.
  */
 #define SNIPPET(name, code) \
 	u32 name(void);     \
 	asm(".text; .global " #name "; .align 16\n" #name ": " code "; ret")
-#define TEXT(x)    #x
-#define TEXT_OF(x) TEXT(x)
+#define TEXT(x)     #x
+#define TEXT_OF(x)  TEXT(x)
+#define SECRET_TEXT TEXT_OF(SECRET)
+/* How most snippets begin: five bytes, so that what follows is at +5. */
+#define VALUE "movl $" SECRET_TEXT ", %eax; "
 
 /* What a probe says of saved flags; the arithmetic ones depend on the compiler. */
 #define FLAGS_SHOWN (EFLAGS_TF | EFLAGS_IF | EFLAGS_IOPL | EFLAGS_NT)

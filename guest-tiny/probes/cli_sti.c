@@ -29,10 +29,9 @@ static void on_timer(struct frame *f)
 	}
 }
 
-#define START "movl $" TEXT_OF(SECRET) ", %eax; " /* 5 bytes; each INC is one more */
-SNIPPET(sti_and_three, START "sti; incl %eax; incl %eax; incl %eax; cli");
-SNIPPET(sti_cli, START "sti; cli; incl %eax");
-SNIPPET(sti_sti, START "sti; sti; incl %eax; cli");
+SNIPPET(sti_and_three, VALUE "sti; incl %eax; incl %eax; incl %eax; cli");
+SNIPPET(sti_cli, VALUE "sti; cli; incl %eax");
+SNIPPET(sti_sti, VALUE "sti; sti; incl %eax; cli");
 
 static void show(const char *what, u32 (*code)(void))
 {

@@ -6,7 +6,7 @@ u32 snippet_value; /* for the assembly below */
 
 SNIPPET(load_cr0, "movl snippet_value, %eax; movl %eax, %cr0; movl %cr0, %eax");
 SNIPPET(load_cr4, "movl snippet_value, %eax; movl %eax, %cr4; movl %cr4, %eax");
-SNIPPET(load_cr1, "movl $" TEXT_OF(SECRET) ", %eax; movl %eax, %cr1");
+SNIPPET(load_cr1, VALUE "movl %eax, %cr1");
 SNIPPET(lmsw, "movl snippet_value, %eax; lmsw %ax; movl %cr0, %eax");
 SNIPPET(clts_read, "clts; movl %cr0, %eax");
 

@@ -1,7 +1,6 @@
 /* Single steps and breakpoints: TF across all kinds of instructions, DR0 to DR3, DR6 and DR7 (SDM 3B 17.2, 17.3). */
 #include "probe.h"
 
-#define VALUE       "movl $" TEXT_OF(SECRET) ", %eax; "
 #define DR7_EXECUTE 0x0
 #define DR7_WRITE   0x1
 #define DR7_ACCESS  0x3

@@ -3,8 +3,7 @@
 
 #include "page.h"
 
-#define VALUE "movl $" TEXT_OF(SECRET) ", %eax; "
-#define HOLE  0x00800000 /* an address that nothing maps */
+#define HOLE 0x00800000 /* an address that nothing maps */
 
 SNIPPET(general, VALUE "movl $0xfff8, %ecx; movl %ecx, %fs");
 SNIPPET(divide, VALUE "xorl %ecx, %ecx; divl %ecx");

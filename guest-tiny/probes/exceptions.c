@@ -4,8 +4,6 @@
  */
 #include "probe.h"
 
-#define VALUE \
-	"movl $" TEXT_OF(SECRET) ", %eax; " /* 5 bytes, so that a fault's EIP is at least +5 */
 #define NOT_PRESENT FREE_SELECTOR
 #define BEYOND      0xfff8 /* the last selector there can be: the GDT is shorter */
 

@@ -4,7 +4,6 @@
  */
 #include "probe.h"
 
-#define VALUE       "movl $" TEXT_OF(SECRET) ", %eax; "
 #define CODE_2      0x30
 #define CONFORMING  0x38
 #define NOT_PRESENT 0x40

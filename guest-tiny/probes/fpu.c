@@ -1,8 +1,6 @@
 /* The floating-point unit: TS and EM and what they do to x87, MMX and SSE, errors, and two tasks that share it lazily. */
 #include "probe.h"
 
-#define VALUE "movl $" TEXT_OF(SECRET) ", %eax; "
-
 extern u32 word;
 u32 word = SECRET; /* for the snippets */
 

@@ -1,7 +1,6 @@
 /* The gates of the IDT: who may use which, what they do to IF, and what a bad one costs. */
 #include "probe.h"
 
-#define VALUE       "movl $" TEXT_OF(SECRET) ", %eax; "
 #define GATE        0x40 /* the gate that is made in all ways, good and bad */
 #define NOT_PRESENT FREE_SELECTOR
 

@@ -10,7 +10,7 @@ static void on_timer(struct frame *f)
 	irq_eoi(IRQ_TIMER);
 }
 
-SNIPPET(halt, "sti; hlt; movl $" TEXT_OF(SECRET) ", %eax; cli");
+SNIPPET(halt, "sti; hlt; movl $" SECRET_TEXT ", %eax; cli");
 
 static void wait(const char *what)
 {

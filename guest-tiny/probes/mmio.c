@@ -10,7 +10,6 @@
 #define SCREEN 0xb8000
 #define BEYOND 0x10000000 /* 256 MiB: more than a machine has */
 #define WINDOW 0x00c00000 /* where the screen is mapped, with paging */
-#define VALUE  "movl $" TEXT_OF(SECRET) ", %eax; "
 #define AT     VALUE "movl mmio_target, %edx; "
 
 extern u32 mmio_target;

@@ -9,7 +9,6 @@
 
 #include "page.h"
 
-#define VALUE  "movl $" TEXT_OF(SECRET) ", %eax; "
 #define PAGE   0x00c00000
 #define BEHIND (PAGE + PAGE_SIZE)
 #define LARGE  0x01000000

@@ -11,10 +11,10 @@
 #define SPEAKER     0x61
 
 /* IN AL and IN AX leave the rest of EAX alone. */
-SNIPPET(in_al_immediate, "movl $" TEXT_OF(SECRET) ", %eax; inb $0x21, %al");
-SNIPPET(in_al_dx, "movl $" TEXT_OF(SECRET) ", %eax; movl $0x2c0, %edx; inb %dx, %al");
-SNIPPET(in_ax_dx, "movl $" TEXT_OF(SECRET) ", %eax; movl $0x2c0, %edx; inw %dx, %ax");
-SNIPPET(in_eax_dx, "movl $" TEXT_OF(SECRET) ", %eax; movl $0x2c0, %edx; inl %dx, %eax");
+SNIPPET(in_al_immediate, VALUE "inb $0x21, %al");
+SNIPPET(in_al_dx, VALUE "movl $0x2c0, %edx; inb %dx, %al");
+SNIPPET(in_ax_dx, VALUE "movl $0x2c0, %edx; inw %dx, %ax");
+SNIPPET(in_eax_dx, VALUE "movl $0x2c0, %edx; inl %dx, %eax");
 
 static void simple(void)
 {

@@ -4,11 +4,9 @@
  */
 #include "probe.h"
 
-#define VALUE "movl $" TEXT_OF(SECRET) ", %eax; "
-
 SNIPPET(kernel_data_rpl_3, VALUE "movl $0x13, %ecx; movl %ecx, %fs");
 SNIPPET(user_stack_in_kernel,
-	VALUE "movl $0x23, %ecx; movl %ecx, %ss; movl $0x10, %ecx; movl %ecx, %ss");
+	VALUE "movl $0x23, %ecx; movl %ecx, %fs; movl %ecx, %ss; movl $0x10, %ecx; movl %ecx, %ss");
 SNIPPET(kernel_code_rpl_3, VALUE "ljmp $0x0b, $1f; 1: ljmp $0x08, $1f; 1: nop");
 
 /* The environment of the FPU holds the CS of its last instruction (SDM 1 8.1.8). */

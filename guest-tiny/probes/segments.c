@@ -4,7 +4,6 @@
  */
 #include "probe.h"
 
-#define VALUE    "movl $" TEXT_OF(SECRET) ", %eax; "
 #define SLOT     FREE_SELECTOR
 #define LOAD(to) VALUE "movl segment, %ecx; movl %ecx, %" to /* faults at +11 */
 

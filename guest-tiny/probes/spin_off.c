@@ -7,5 +7,5 @@ PROBE(spin_off)
 	cli();
 	PROBE_STOP(1);
 	for (;;)
-		asm volatile("");
+		asm volatile(".fill 100, 1, 0x90"); /* NOP */
 }

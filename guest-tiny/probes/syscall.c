@@ -60,14 +60,13 @@ static u32 user_rounds(void)
 SNIPPET(user_keeps,
 	"pushl %ebx; pushl %esi; pushl %edi; pushl %ebp;"
 	"movl $0x11, %ebx; movl $0x22, %ecx; movl $0x33, %edx; movl $0x44, %esi;"
-	"movl $0x55, %edi; movl %esp, %ebp; pushl $" TEXT_OF(
-		SECRET) ";"
-			"movl $2, %eax; stc; int $0x80; sbbl %eax, %eax; popl %eax;"
-			"addl %ebx, %eax; addl %ecx, %eax; addl %edx, %eax; addl %esi, %eax; addl %edi, %eax;"
-			"subl %ebp, %eax; addl %esp, %eax;"
-			"popl %ebp; popl %edi; popl %esi; popl %ebx");
+	"movl $0x55, %edi; movl %esp, %ebp; pushl $" SECRET_TEXT ";"
+	"movl $2, %eax; stc; int $0x80; sbbl %eax, %eax; popl %eax;"
+	"addl %ebx, %eax; addl %ecx, %eax; addl %edx, %eax; addl %esi, %eax; addl %edi, %eax;"
+	"subl %ebp, %eax; addl %esp, %eax;"
+	"popl %ebp; popl %edi; popl %esi; popl %ebx");
 SNIPPET(user_carry, "pushl %ebx; movl $2, %eax; stc; int $0x80; sbbl %eax, %eax; popl %ebx");
-SNIPPET(user_kernel_call, "movl $" TEXT_OF(SECRET) ", %eax; int $0x81");
+SNIPPET(user_kernel_call, VALUE "int $0x81");
 
 PROBE(syscall)
 {

@@ -13,7 +13,6 @@ static u32 far_value; /* read through segments whose base is here */
 static struct descriptor other_gdt[16], ldt[2], other_idt[IDT_ENTRIES] PAGE_ALONE;
 static struct tss other_tss;
 
-#define VALUE "movl $" TEXT_OF(SECRET) ", %eax; "
 SNIPPET(read_fs, "movl %fs:0, %eax");
 SNIPPET(read_gs, "movl %gs:0, %eax");
 SNIPPET(load_data_2, "movl $0x68, %eax; movl %eax, %gs; movl %gs:0, %eax");

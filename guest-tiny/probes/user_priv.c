@@ -5,7 +5,6 @@
 
 #include "base/string.h"
 
-#define VALUE   "movl $" TEXT_OF(SECRET) ", %eax; "
 #define SCRATCH 0x3ff /* a register of the UART that only remembers */
 
 extern struct table_register table;
@@ -37,7 +36,7 @@ SNIPPET(user_invd, VALUE "invd");
 SNIPPET(user_wbinvd, VALUE "wbinvd");
 SNIPPET(user_rdmsr, VALUE "movl $0x10, %ecx; rdmsr");
 SNIPPET(user_wrmsr, VALUE "movl $0x10, %ecx; wrmsr");
-SNIPPET(user_rdtsc, "rdtsc; movl $" TEXT_OF(SECRET) ", %eax");
+SNIPPET(user_rdtsc, "rdtsc; movl $" SECRET_TEXT ", %eax");
 
 static const struct {
 	const char *name;

@@ -7,7 +7,6 @@
 #include "base/string.h"
 #include "page.h"
 
-#define VALUE "movl $" TEXT_OF(SECRET) ", %eax; "
 #define PAGES 3
 
 static const u32 place[PAGES] = {0xe0000000, 0xe0200000, 0xe3fff000};
@@ -24,9 +23,9 @@ static void try_at(const char *what, u32 (*snippet)(void), u32 address, u8 *page
 	u32 (*there)(void) = (u32(*)(void))address;
 
 	memcpy(page + (address & PAGE_MASK), snippet, 64);
-	print("at %08x ", address);
+	print("at %08x ", address & PTE_FRAME);
 	try_kernel(what, there);
-	print("at %08x user ", address);
+	print("at %08x user ", address & PTE_FRAME);
 	try_user(what, there);
 }
 

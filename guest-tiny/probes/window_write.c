@@ -7,7 +7,6 @@
 #include "base/string.h"
 #include "page.h"
 
-#define VALUE     "movl $" TEXT_OF(SECRET) ", %eax; "
 #define PAGES     4
 #define NEW_STACK 0xe0401000
 
