@@ -69,9 +69,9 @@ static enum step call_far(struct vcpu *v, struct emulation *e)
 	TRY(segment_check_jump(v, selector, &code));
 	if (!(code.attr & ATTR_S))
 		return refuse_system(e);
+	TRY(access_probe_pushes(v, e, 2, size));
 	if ((size == 2 ? offset & 0xffff : offset) > code.limit)
 		return emulation_fault(v, VECTOR_GP, 0);
-	TRY(access_probe_write(v, e, SS, esp - 2 * size, size));
 	TRY(access_push(v, e, &esp, size, v->seg[CS].selector));
 	TRY(access_push(v, e, &esp, size, v->eip + e->insn.length));
 	TRY(enter_segment(v, e, &code, offset));
