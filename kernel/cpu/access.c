@@ -54,28 +54,40 @@ enum step access_segment(
 	return STEP_DONE;
 }
 
-/* Finds the page of each byte before any of them is touched. An unused second span has no bytes. */
-static enum step translate(struct vcpu *v, gva_t linear, unsigned bytes, enum access access,
-	unsigned cpl, bool set_ad, struct span span[2])
+/* How an access goes: its kind, whose it is, and whether accessed and dirty bits are to be set. */
+struct manner {
+	enum access access;
+	unsigned cpl;
+	bool set_ad;
+};
+
+/* The span of bytes that all lie in one page. */
+static enum step translate_page(
+	struct vcpu *v, gva_t linear, unsigned bytes, struct manner how, struct span *span)
 {
 	struct paging paging = vcpu_paging(v);
+	struct walk walk = mmu_walk(v->mem, &paging, linear, how.access, how.cpl, how.set_ad);
+
+	if (!walk.ok) {
+		vcpu_raise_page(v, linear, walk.error);
+		return STEP_FAULT;
+	}
+	*span = (struct span){walk.gpa, bytes, gmem_is_ram(v->mem, walk.gpa, bytes)};
+	return STEP_DONE;
+}
+
+/* Finds the pages of all bytes before any of them is touched. An unused second span has no bytes. */
+static enum step translate(
+	struct vcpu *v, gva_t linear, unsigned bytes, struct manner how, struct span span[2])
+{
 	unsigned first = MIN(bytes, PAGE_SIZE - (linear.v & PAGE_MASK));
 
 	span[1] = (struct span){.ram = true};
-	for (unsigned i = 0; i < 2 && bytes; i++) {
-		struct walk walk = mmu_walk(v->mem, &paging, linear, access, cpl, set_ad);
-
-		if (!walk.ok) {
-			vcpu_raise_page(v, linear, walk.error);
-			return STEP_FAULT;
-		}
-		span[i] = (struct span){walk.gpa, i == 0 ? first : bytes, false};
-		span[i].ram = gmem_is_ram(v->mem, walk.gpa, span[i].bytes);
-		linear.v += span[i].bytes; /* the address space is a ring: after its last page comes
-					      page 0 */
-		bytes -= span[i].bytes;
-	}
-	return STEP_DONE;
+	TRY(translate_page(v, linear, first, how, &span[0]));
+	if (first == bytes)
+		return STEP_DONE;
+	/* The address space is a ring: after its last page comes page 0. */
+	return translate_page(v, gva(linear.v + first), bytes - first, how, &span[1]);
 }
 
 /* Puts one question to the vmm, or takes the answer that an earlier attempt has already got. */
@@ -150,7 +162,7 @@ enum step access_read(
 	unsigned done = 0;
 
 	TRY(access_segment(v, seg, offset, size, false, &linear));
-	TRY(translate(v, linear, size, ACCESS_READ, v->cpl, true, span));
+	TRY(translate(v, linear, size, (struct manner){ACCESS_READ, v->cpl, true}, span));
 	for (unsigned i = 0; i < 2 && span[i].bytes; i++) {
 		u32 part = 0;
 
@@ -172,7 +184,7 @@ enum step access_write(
 	gva_t linear;
 
 	TRY(access_segment(v, seg, offset, size, true, &linear));
-	TRY(translate(v, linear, size, ACCESS_WRITE, v->cpl, true, span));
+	TRY(translate(v, linear, size, (struct manner){ACCESS_WRITE, v->cpl, true}, span));
 
 	/* Devices first: while one of them is asked, RAM must still be what it was. */
 	u32 rest = span[1].bytes ? value >> 8 * span[0].bytes : 0;
@@ -193,7 +205,7 @@ static enum step probe(
 	gva_t linear;
 
 	TRY(access_segment(v, seg, offset, bytes, access == ACCESS_WRITE, &linear));
-	return translate(v, linear, bytes, access, v->cpl, false, span);
+	return translate(v, linear, bytes, (struct manner){access, v->cpl, false}, span);
 }
 
 enum step access_probe_write(
@@ -215,7 +227,7 @@ enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned byt
 	u8 *at = buffer;
 
 	check(bytes <= PAGE_SIZE);
-	TRY(translate(v, linear, bytes, access, cpl, true, span));
+	TRY(translate(v, linear, bytes, (struct manner){access, cpl, true}, span));
 	for (unsigned i = 0; i < 2 && span[i].bytes; i++) {
 		if (access == ACCESS_WRITE)
 			gmem_write(v->mem, span[i].at, at, span[i].bytes);

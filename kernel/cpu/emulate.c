@@ -11,33 +11,64 @@
 
 typedef enum step (*handler)(struct vcpu *, struct emulation *);
 
+/* How many bytes at EIP an instruction may have: 15, or what is left of the segment. */
+static unsigned within_segment(const struct vcpu *v)
+{
+	return MIN(INSN_MAX - 1u, v->seg[CS].limit - v->eip) + 1;
+}
+
+static unsigned within_page(gva_t at, unsigned count)
+{
+	return MIN(count, PAGE_SIZE - (at.v & PAGE_MASK));
+}
+
+static enum decode_status decode(
+	struct vcpu *v, struct emulation *e, const u8 *bytes, unsigned count)
+{
+	e->answers = e->used = e->effects = 0;
+	return insn_decode(&e->insn, bytes, count, v->seg[CS].attr & ATTR_DB ? 4 : 2);
+}
+
+/* Too long, or beyond the segment's limit: #GP(0) (SDM 3A 6.15). */
+static enum step decoded(struct vcpu *v, enum decode_status status)
+{
+	if (status == DECODE_OK)
+		return STEP_DONE;
+	return emulation_fault(v, status == DECODE_INVALID ? VECTOR_UD : VECTOR_GP, 0);
+}
+
 enum step cpu_fetch(struct vcpu *v, struct emulation *e)
 {
 	u8 bytes[INSN_MAX];
-	const struct segment *cs = &v->seg[CS];
-	unsigned size = cs->attr & ATTR_DB ? 4 : 2;
-	gva_t at = gva(cs->base + v->eip);
-	unsigned allowed = MIN(INSN_MAX - 1u, cs->limit - v->eip) + 1;
-	unsigned here = MIN(allowed, PAGE_SIZE - (at.v & PAGE_MASK));
+	gva_t at = gva(v->seg[CS].base + v->eip);
+	unsigned count = within_segment(v), here = within_page(at, count);
+	enum decode_status status;
 
-	e->answers = e->used = e->effects = 0;
-	if (v->eip > cs->limit)
+	if (v->eip > v->seg[CS].limit)
 		return emulation_fault(v, VECTOR_GP, 0);
-
-	/* The next page is fetched only by an instruction that reaches it: it may well fault. */
 	TRY(access_linear(v, at, bytes, here, ACCESS_FETCH, v->cpl));
-	enum decode_status status = insn_decode(&e->insn, bytes, here, size);
-
-	if (status == DECODE_SHORT && here < allowed) {
+	status = decode(v, e, bytes, here);
+	if (status == DECODE_SHORT && here < count) {
+		/* Only an instruction that reaches the next page may fault there. */
 		at.v += here;
-		TRY(access_linear(v, at, bytes + here, allowed - here, ACCESS_FETCH, v->cpl));
-		status = insn_decode(&e->insn, bytes, allowed, size);
+		TRY(access_linear(v, at, bytes + here, count - here, ACCESS_FETCH, v->cpl));
+		status = decode(v, e, bytes, count);
 	}
-	if (status == DECODE_INVALID)
-		return emulation_fault(v, VECTOR_UD, 0);
-	if (status != DECODE_OK) /* too long, or beyond the segment's limit (SDM 3A 6.15) */
+	return decoded(v, status);
+}
+
+enum step cpu_fetch_mapped(struct vcpu *v, struct emulation *e, const u8 *code)
+{
+	unsigned count = within_segment(v);
+	unsigned here = within_page(gva(v->seg[CS].base + v->eip), count);
+	enum decode_status status;
+
+	if (v->eip > v->seg[CS].limit)
 		return emulation_fault(v, VECTOR_GP, 0);
-	return STEP_DONE;
+	status = decode(v, e, code, here);
+	if (status == DECODE_SHORT && here < count)
+		return cpu_fetch(v, e);
+	return decoded(v, status);
 }
 
 /* Undefined, or of an extension that the guest's CPUID does not offer. */

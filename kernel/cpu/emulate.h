@@ -53,6 +53,13 @@ struct emulation {
  */
 enum step cpu_fetch(struct vcpu *, struct emulation *e);
 
+/*
+ * The same in a fifth of the time, for an engine that sees the guest's code where the guest does:
+ * `code` is the byte at CS:EIP, readable to the end of its page. Only if the real processor has just
+ * fetched the instruction there, so that the fetch cannot fault.
+ */
+enum step cpu_fetch_mapped(struct vcpu *, struct emulation *e, const u8 *code);
+
 /* Runs the fetched instruction. An opcode that is not emulated: STEP_EXIT with EXIT_UNSUPPORTED. */
 enum step cpu_emulate(struct vcpu *, struct emulation *e);
 

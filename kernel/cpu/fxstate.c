@@ -1,10 +1,13 @@
 /*
- * FXSAVE and FXRSTOR where their memory has to be emulated, and the rest of their opcode, 0F AE.
- * The engine keeps the real FPU's state in vcpu->fpu while these run. SDM 2A, FXSAVE, table 3-43:
+ * Opcode 0F AE: FXSAVE, FXRSTOR, LDMXCSR and STMXCSR where their memory has to be emulated, and the
+ * fences. The engine keeps the real FPU's state in vcpu->fpu while these run. The image (SDM 2A
+ * table 3-43):
  *
- *   0  control, status, tag words, last opcode and addresses | 24 MXCSR | 28 its mask
- *   32 eight registers ST or MM | 160 eight registers XMM | 288 reserved | 464 the program's own |
- * 512
+ *   0    control, status and tag words, last opcode and addresses
+ *   24   MXCSR, 28 the mask of its bits that are not reserved
+ *   32   eight registers ST or MM
+ *   160  eight registers XMM
+ *   288  reserved, 464 the program's own, 512 the end
  */
 #include "base/string.h"
 #include "cpu/instructions.h"
@@ -47,34 +50,60 @@ static u32 word_at(const u8 *image, unsigned offset)
 	return word;
 }
 
-/* A reserved bit of MXCSR is refused; the mask of allowed ones is the processor's, not the image's.
- */
-static enum step restore(struct vcpu *v, struct emulation *e)
+/* A reserved bit is refused; which are, the processor says and not the image. */
+static bool mxcsr_valid(const struct vcpu *v, u32 mxcsr)
 {
 	u32 mask = word_at(v->fpu.image, FX_MXCSR_MASK);
+
+	return !(mxcsr & ~(mask ? mask : MXCSR_MASK));
+}
+
+static enum step restore(struct vcpu *v, struct emulation *e)
+{
 	u8 image[FX_USED];
 	gva_t linear;
 
 	TRY(locate(v, e, false, &linear));
 	TRY(access_linear(v, linear, image, FX_USED, ACCESS_READ, v->cpl));
-	if (word_at(image, FX_MXCSR) & ~(mask ? mask : MXCSR_MASK))
+	if (!mxcsr_valid(v, word_at(image, FX_MXCSR)))
 		return emulation_fault(v, VECTOR_GP, 0);
-	memcpy(image + FX_MXCSR_MASK, &mask, sizeof mask);
+	memcpy(image + FX_MXCSR_MASK, v->fpu.image + FX_MXCSR_MASK, sizeof(u32));
 	memcpy(v->fpu.image, image, FX_USED);
 	return emulation_next(v, e);
 }
 
-/* Group 15: with memory /0 FXSAVE, /1 FXRSTOR, /7 CLFLUSH; with a register /5 to /7, the fences. */
+/* LDMXCSR (/2) and STMXCSR (/3), as SSE instructions know more reasons to fault (SDM 2A, LDMXCSR). */
+static enum step move_mxcsr(struct vcpu *v, struct emulation *e)
+{
+	u32 mxcsr = word_at(v->fpu.image, FX_MXCSR);
+
+	if (v->cr0 & CR0_EM || !(v->cr4 & CR4_OSFXSR))
+		return emulation_fault(v, VECTOR_UD, 0);
+	if (v->cr0 & CR0_TS)
+		return emulation_fault(v, VECTOR_NM, 0);
+	if (e->insn.reg == 3)
+		TRY(rm_write(v, e, 4, mxcsr));
+	else
+		TRY(rm_read(v, e, 4, &mxcsr));
+	if (!mxcsr_valid(v, mxcsr))
+		return emulation_fault(v, VECTOR_GP, 0);
+	memcpy(v->fpu.image + FX_MXCSR, &mxcsr, sizeof mxcsr);
+	return emulation_next(v, e);
+}
+
+/* Group 15. XSAVE and its like, and CLFLUSH, are not offered by the guest's CPUID. */
 enum step emulate_fxstate(struct vcpu *v, struct emulation *e)
 {
-	const struct insn *i = &e->insn;
-
-	if (!i->has_memory) /* the emulator does one thing after the other anyway */
+	if (!e->insn.has_memory) /* fences: the emulator does one thing after the other anyway */
 		return emulation_next(v, e);
-	if (i->reg == 0)
+	switch (e->insn.reg) {
+	case 0:
 		return save(v, e);
-	if (i->reg == 1)
+	case 1:
 		return restore(v, e);
-	return emulation_unsupported(
-		e, "LDMXCSR, STMXCSR, XSAVE or CLFLUSH accesses memory that has to be emulated");
+	case 2:
+	case 3:
+		return move_mxcsr(v, e);
+	}
+	return emulation_fault(v, VECTOR_UD, 0);
 }

@@ -41,6 +41,28 @@ static void fetch_translates(void **state)
 	assert_false(pte(0x3000) & PTE_D);
 }
 
+/* The quick way reads the bytes where it is shown them, and takes the slow way at a page's end. */
+static void fetch_from_mapped_code(void **state)
+{
+	static const u8 inc[] = {0x40}, mov[] = {0xb8, 0x11, 0x22};
+
+	turn_paging_on();
+	assert_int_equal(cpu_fetch_mapped(&v, &e, inc), STEP_DONE);
+	assert_int_equal(e.insn.opcode, 0x40);
+	assert_int_equal(pte(CODE) & PTE_A, 0);
+	v.eip = 0x1ffd;
+	poke(0x1ffd, 0x2211b8);
+	poke(0x2000, 0x4433);
+	assert_int_equal(cpu_fetch_mapped(&v, &e, mov), STEP_DONE);
+	assert_int_equal(e.insn.imm, 0x44332211);
+	set_pte(0x2000, 0);
+	expect_page_fault(cpu_fetch_mapped(&v, &e, mov), 0x2000, 0);
+	v.seg[CS].limit = 0x1fff;
+	expect_fault(cpu_fetch_mapped(&v, &e, mov), VECTOR_GP, 0);
+	v.seg[CS].limit = 0x1ffc;
+	expect_fault(cpu_fetch_mapped(&v, &e, NULL), VECTOR_GP, 0);
+}
+
 static void fetch_refuses(void **state)
 {
 	expect_fault(RUN("\x0f\x0b"), VECTOR_UD, 0);             /* UD2 */
@@ -192,6 +214,7 @@ int main(void)
 		TEST(fetch_crosses_pages),
 		TEST(fetch_stays_within_page),
 		TEST(fetch_translates),
+		TEST(fetch_from_mapped_code),
 		TEST(fetch_refuses),
 		TEST(code_of_16_bits),
 		TEST(data_crosses_pages),

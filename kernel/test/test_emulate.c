@@ -244,6 +244,13 @@ static void fpu_state(void **state)
 	expect_fault(RUN("\x0f\xae\x0b"), VECTOR_GP, 0);
 	v.gpr[EBX] = 0x4008;
 	expect_fault(RUN("\x0f\xae\x03"), VECTOR_GP, 0);
+	expect_fault(RUN("\x0f\xae\x13"), VECTOR_UD, 0); /* LDMXCSR without OSFXSR */
+	v.cr4 |= CR4_OSFXSR;
+	poke(0x4008, 0x1f80);
+	assert_int_equal(RUN("\x0f\xae\x13"), STEP_DONE); /* LDMXCSR [EBX] */
+	v.gpr[EBX] = 0x4100;
+	assert_int_equal(RUN("\x0f\xae\x1b"), STEP_DONE); /* STMXCSR [EBX] */
+	assert_int_equal(peek(0x4100), 0x1f80);
 	v.cr0 |= CR0_TS;
 	expect_fault(RUN("\x0f\xae\x03"), VECTOR_NM, 0);
 }
