@@ -60,8 +60,13 @@ static enum step enter(struct soft *s, struct exit *exit)
 	s->stepping = s->vcpu->intr && s->vcpu->shadow && (s->vcpu->eflags & EFLAGS_IF);
 	soft_load(s);
 	hw_enter(&s->frame);
-	soft_store(s);
 	s->counts.traps++;
+	if (s->frame.vector == VECTOR_VM86) {
+		exit->kind = EXIT_UNSUPPORTED;
+		exit->reason = "it entered virtual-8086 mode, which is not virtualized";
+		return STEP_EXIT;
+	}
+	soft_store(s);
 	step = soft_trap(s, exit);
 	s->stepping = false;
 	return step;

@@ -14,8 +14,10 @@ void memory_init(const struct multiboot_info *, const struct boot_info *);
 /* Builds the monitor's own address space and enters it. From here on nothing is identity-mapped. */
 void memory_enter_window(void);
 
-/* Physical memory for a machine, never given back: page-aligned, not cleared. False if no free run
- * is as long. */
+/*
+ * Physical memory for a machine, never given back: page-aligned, not cleared. False if no free run
+ * is as long.
+ */
 bool memory_allot(u32 bytes, hpa_t *start);
 /* The longest run that memory_allot() could give, in bytes. */
 u32 memory_left(void);

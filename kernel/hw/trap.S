@@ -16,9 +16,14 @@
 #include "x86/selectors.h"
 
 #define TSS_ESP0     4
-#define FRAME_SIZE   76
-#define FRAME_VECTOR 48
-#define FRAME_CS     60
+#define EFLAGS_VM    0x20000
+#define VECTOR_VM86  0x100
+
+#define FRAME_SIZE   92		/* from the frame's start */
+#define FRAME_GS     16
+#define FRAME_VECTOR 64
+#define CS_FROM_GS     60	/* from where ESP is when all is pushed */
+#define EFLAGS_FROM_GS 64
 
 	.text
 	.globl hw_enter
@@ -31,7 +36,7 @@ hw_enter:
 	mov	20(%esp), %eax
 	lea	FRAME_SIZE(%eax), %ecx	/* 2 */
 	mov	%ecx, monitor_tss + TSS_ESP0
-	mov	%eax, %esp		/* 3 */
+	lea	FRAME_GS(%eax), %esp	/* 3 */
 	pop	%gs
 	pop	%fs
 	pop	%es
@@ -65,17 +70,24 @@ trap_common:
 	mov	%eax, %ds
 	mov	%eax, %es
 	cld
-	testb	$3, FRAME_CS(%esp)
+	testl	$EFLAGS_VM, EFLAGS_FROM_GS(%esp)
+	jnz	vm86_trap
+	testb	$3, CS_FROM_GS(%esp)
 	jz	monitor_trap
-	mov	monitor_esp, %esp	/* 6 */
+6:	mov	monitor_esp, %esp	/* 6 */
 	pop	%edi
 	pop	%esi
 	pop	%ebx
 	pop	%ebp
 	ret
 
+vm86_trap:				/* four words more: ESP is at the frame's room */
+	movl	$VECTOR_VM86, FRAME_VECTOR(%esp)
+	jmp	6b
+
 monitor_trap:				/* 6' */
-	push	%esp
+	lea	-FRAME_GS(%esp), %eax
+	push	%eax
 	call	hw_monitor_trap
 	add	$4, %esp
 	pop	%gs

@@ -3,27 +3,37 @@
  *
  * A frame is what travels. The assembly in trap.S pushes and pops it in this order:
  *
- *     gs fs es ds | edi esi ebp (esp) ebx edx ecx eax | vector error | eip cs eflags esp ss
- *      trap.S             PUSHA, POPA                    trap.S,        the processor
- *                                                        processor
+ *     room | gs fs es ds | edi esi ebp (esp) ebx edx ecx eax | vector error | eip cs eflags esp ss
+ *             trap.S             PUSHA, POPA                    trap.S,        the processor
+ *                                                               processor
+ *
+ * The room is for a trap out of virtual-8086 mode, which pushes four words more (SDM 3B 20.3.1).
  */
 #pragma once
 
 #include "base/types.h"
 
 struct hw_frame {
+	u32 room[4];
 	u32 gs, fs, es, ds;
 	u32 edi, esi, ebp, pusha_esp, ebx, edx, ecx, eax;
 	u32 vector, error;
 	u32 eip, cs, eflags, esp, ss;
 };
 
-_Static_assert(offsetof(struct hw_frame, vector) == 48, "trap.S counts on it");
-_Static_assert(sizeof(struct hw_frame) == 76, "trap.S counts on it");
+_Static_assert(offsetof(struct hw_frame, gs) == 16, "trap.S counts on it");
+_Static_assert(offsetof(struct hw_frame, vector) == 64, "trap.S counts on it");
+_Static_assert(sizeof(struct hw_frame) == 92, "trap.S counts on it");
 
 /* Real interrupts arrive at these vectors; 0-31 are the processor's exceptions. */
 #define VECTOR_IRQ   0x20u
 #define VECTOR_LIMIT 0x30u /* no gate from here on: INT n there is #GP like everywhere else */
+
+/*
+ * The vector of a trap out of virtual-8086 mode, whatever it was. Ring 3 cannot get there by the
+ * manual, but QEMU lets its IRET set EFLAGS.VM. Nothing else in the frame is valid then.
+ */
+#define VECTOR_VM86 0x100u
 
 /*
  * Enters ring 3 with the registers of `frame`, and returns when the processor traps: an interrupt,
