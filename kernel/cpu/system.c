@@ -14,6 +14,12 @@ static enum step privileged(struct vcpu *v)
 	return v->cpl == 0 ? STEP_DONE : emulation_fault(v, VECTOR_GP, 0);
 }
 
+/* With CR4.UMIP ring 3 may not even look (SDM 3A 2.5). */
+static enum step may_look(struct vcpu *v)
+{
+	return v->cr4 & CR4_UMIP ? privileged(v) : STEP_DONE;
+}
+
 /* WBINVD, INVD: nothing of a guest's memory is in a cache that matters to it. */
 static enum step flush_caches(struct vcpu *v, struct emulation *e)
 {
@@ -59,6 +65,10 @@ static enum step emulate_ltr(struct vcpu *v, struct emulation *e)
 	TRY(rm_read(v, e, 2, &selector));
 	if (selector_is_null(selector))
 		return emulation_fault(v, VECTOR_GP, 0);
+	TRY(segment_read(v, selector, VECTOR_GP, 0, &tss));
+	if (!(selector & SELECTOR_TI) && (tss.attr & (ATTR_S | ATTR_TYPE)) == TYPE_TSS16)
+		return emulation_unsupported(
+			e, "LTR of a 16-bit TSS: the tasks of the 286 are not virtualized");
 	TRY(load_system(v, selector, TYPE_TSS32, &tss));
 	tss.attr = (tss.attr & ~ATTR_TYPE) | TYPE_TSS32_BUSY;
 	access = tss.attr;
@@ -73,6 +83,7 @@ static enum step store_selector(struct vcpu *v, struct emulation *e)
 {
 	u16 selector = e->insn.reg == 0 ? v->ldtr.selector : v->tr.selector;
 
+	TRY(may_look(v));
 	return rm_write(v, e, e->insn.has_memory ? 2 : e->insn.op_size, selector);
 }
 
@@ -92,6 +103,7 @@ static enum step store_table(struct vcpu *v, struct emulation *e)
 	const struct table_register *table = e->insn.reg == 0 ? &v->gdtr : &v->idtr;
 	u32 offset = access_offset(v, &e->insn);
 
+	TRY(may_look(v));
 	TRY(access_probe_write(v, e, e->insn.seg, offset + 2, 4));
 	TRY(access_write(v, e, e->insn.seg, offset, 2, table->limit));
 	return access_write(v, e, e->insn.seg, offset + 2, 4, table->base);
@@ -99,6 +111,7 @@ static enum step store_table(struct vcpu *v, struct emulation *e)
 
 static enum step emulate_smsw(struct vcpu *v, struct emulation *e)
 {
+	TRY(may_look(v));
 	return rm_write(v, e, e->insn.has_memory ? 2 : e->insn.op_size, v->cr0);
 }
 
