@@ -37,10 +37,13 @@ QEMU = os.environ.get("QEMU", "qemu-system-i386")
 SHIFT = 3
 INSTRUCTIONS_PER_SECOND = 10**9 >> SHIFT  # of virtual time
 
+# What kernel/cpu/control.c says in CPUID; guest-tiny/guest.mk starts the same one.
+CPU = "pentium3,-apic,-pae,-sep,-vme,-mce,-mca,-mtrr,-pat,-pse36,-hypervisor,+umip"
+
 # fmt: off
 MACHINE = [
     "-nodefaults", "-no-user-config", "-display", "none",
-    "-machine", "pc", "-accel", "tcg,tb-size=256", "-cpu", "pentium3,-apic,-pae,-sep,-vme,-mce,-mca,-mtrr,-pat,-pse36,-hypervisor,+umip", "-m", "128",
+    "-machine", "pc", "-accel", "tcg,tb-size=256", "-cpu", CPU, "-m", "128",
     "-rtc", "base=2026-01-01,clock=vm",
     "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4",
     "-device", "ib700", "-action", "reboot=shutdown,shutdown=pause,watchdog=pause",

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cavegrade.qemu import QEMU, Result, boot
+from cavegrade.qemu import CPU, QEMU, Result, boot
 from session import COUNTED, PIPES, Session, play
 
 BUILD = Path(os.environ.get("BUILD", "build"))
@@ -31,7 +31,7 @@ def run(mode: str, arguments: str, **more) -> Result:
 
 def console_command(mode: str, arguments: str) -> list[str]:
     """The same, with the console on pipes, to type at."""
-    command = [QEMU, *"-machine pc -accel tcg -cpu pentium3,-apic,-pae,-sep,-vme,-mce,-mca,-mtrr,-pat,-pse36,-hypervisor,+umip -display none -no-reboot".split()]
+    command = [QEMU, *f"-machine pc -accel tcg -cpu {CPU} -display none -no-reboot".split()]
     command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", *PIPES, *COUNTED]
     if mode == "bare":
         return command + ["-m", "8", "-kernel", str(TINYOS), "-append", arguments]
@@ -43,7 +43,7 @@ def console_command(mode: str, arguments: str) -> list[str]:
 def lines(result: Result, mode: str) -> list[str]:
     """What the guest printed."""
     if mode == "bare":
-        return result.console.replace("\r", "").split("\n")
+        return result.console.splitlines()
     return result.lines_by_machine.get("red", [])
 
 
@@ -78,7 +78,6 @@ def test_programs(mode):
         "nothing: no such command; try help",
         "tiny$ halt",
         "tinyos: power off",
-        "",
     ]
 
 
