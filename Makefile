@@ -137,3 +137,10 @@ starter:
 
 selftest:
 	$(PYTHON) -m pytest -q grading/selftest
+
+# --- figures (tools/bench.py, docs/figures.md) ------------------------------------------------------------------------
+
+# make bench [BENCH="costs exits sharing start --runs 3 --profile CLI"]
+.PHONY: bench
+bench: $(BUILD)/cave.elf $(BUILD)/guest/tinyos.elf $(BENCHES)
+	$(PYTHON) tools/bench.py --build $(BUILD) $(BENCH)
