@@ -11,17 +11,6 @@
 
 typedef enum step (*handler)(struct vcpu *, struct emulation *);
 
-/* How many bytes at EIP an instruction may have: 15, or what is left of the segment. */
-static unsigned within_segment(const struct vcpu *v)
-{
-	return MIN(INSN_MAX - 1u, v->seg[CS].limit - v->eip) + 1;
-}
-
-static unsigned within_page(gva_t at, unsigned count)
-{
-	return MIN(count, PAGE_SIZE - (at.v & PAGE_MASK));
-}
-
 static enum decode_status decode(
 	struct vcpu *v, struct emulation *e, const u8 *bytes, unsigned count)
 {
@@ -29,19 +18,12 @@ static enum decode_status decode(
 	return insn_decode(&e->insn, bytes, count, v->seg[CS].attr & ATTR_DB ? 4 : 2);
 }
 
-/* Too long, or beyond the segment's limit: #GP(0) (SDM 3A 6.15). */
-static enum step decoded(struct vcpu *v, enum decode_status status)
-{
-	if (status == DECODE_OK)
-		return STEP_DONE;
-	return emulation_fault(v, status == DECODE_INVALID ? VECTOR_UD : VECTOR_GP, 0);
-}
-
 enum step cpu_fetch(struct vcpu *v, struct emulation *e)
 {
 	u8 bytes[INSN_MAX];
 	gva_t at = gva(v->seg[CS].base + v->eip);
-	unsigned count = within_segment(v), here = within_page(at, count);
+	unsigned count = MIN(INSN_MAX - 1u, v->seg[CS].limit - v->eip) + 1;
+	unsigned here = MIN(count, PAGE_SIZE - (at.v & PAGE_MASK));
 	enum decode_status status;
 
 	if (v->eip > v->seg[CS].limit)
@@ -54,21 +36,22 @@ enum step cpu_fetch(struct vcpu *v, struct emulation *e)
 		TRY(access_linear(v, at, bytes + here, count - here, ACCESS_FETCH, v->cpl));
 		status = decode(v, e, bytes, count);
 	}
-	return decoded(v, status);
+	if (status == DECODE_OK)
+		return STEP_DONE;
+	/* Too long, or beyond the segment's limit: #GP(0) (SDM 3A 6.15). */
+	return emulation_fault(v, status == DECODE_INVALID ? VECTOR_UD : VECTOR_GP, 0);
 }
 
+/* What is not plainly right is left to cpu_fetch(), which knows all that can be wrong. */
 enum step cpu_fetch_mapped(struct vcpu *v, struct emulation *e, const u8 *code)
 {
-	unsigned count = within_segment(v);
-	unsigned here = within_page(gva(v->seg[CS].base + v->eip), count);
-	enum decode_status status;
+	const struct segment *cs = &v->seg[CS];
+	unsigned here = PAGE_SIZE - ((cs->base + v->eip) & PAGE_MASK);
 
-	if (v->eip > v->seg[CS].limit)
-		return emulation_fault(v, VECTOR_GP, 0);
-	status = decode(v, e, code, here);
-	if (status == DECODE_SHORT && here < count)
-		return cpu_fetch(v, e);
-	return decoded(v, status);
+	if (v->eip <= cs->limit && decode(v, e, code, here) == DECODE_OK &&
+		e->insn.length - 1u <= cs->limit - v->eip)
+		return STEP_DONE;
+	return cpu_fetch(v, e);
 }
 
 /* Undefined, or of an extension that the guest's CPUID does not offer. */
