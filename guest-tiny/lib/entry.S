@@ -28,7 +28,7 @@ guest_entry:
 /*
  * The stack as struct frame in trap.h sees it, from high to low:
  *
- *   [SS, ESP, if from user mode] EFLAGS CS EIP | error code (or a zero here) | vector | DS ES | PUSHA
+ *   [SS, ESP, if from user mode] EFLAGS CS EIP | error code, or 0 | vector | DS ES | PUSHA
  */
 trap_common:
 	pushl	%ds
@@ -50,7 +50,7 @@ trap_return:
 	addl	$8, %esp
 	iret
 
-/* Vectors 8, 10 to 14 and 17 push an error code (SDM 3A table 6-1): the others get a zero in its place. */
+/* Vectors 8, 10 to 14, 17 push an error code (SDM 3A table 6-1): the others get a 0 in its place. */
 #define HAS_ERROR	0x00027d00
 
 	.global	trap_stubs

@@ -37,5 +37,8 @@ void guard_set_syscall(trap_handler);
 /* Leaves the guarded code from within a handler. */
 NORETURN void guard_leave(u32 value);
 
-/* What guard_user() starts user code with: at first the top of user_stack, and only the flag that is always one. */
+/*
+ * What guard_user() starts user code with: at first the top of user_stack, and only the flag that
+ * is always one.
+ */
 extern u32 guard_user_esp, guard_user_eflags;

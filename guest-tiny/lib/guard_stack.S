@@ -30,7 +30,7 @@ guard_call_user:
 	movl	24(%esp), %eax
 	movl	28(%esp), %edx
 	movl	32(%esp), %ecx
-	movl	%esp, task + 4		/* TSS.esp0: the next trap from user mode starts here */
+	movl	%esp, task + 4		/* TSS.esp0: where the next trap from user mode starts */
 	subl	$4, %edx
 	movl	$user_return, (%edx)	/* where the code returns to */
 	movl	$USER_DATA, %ebx

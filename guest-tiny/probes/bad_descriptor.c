@@ -1,4 +1,7 @@
-/* Hostile: descriptor tables made of chance, and tables where no memory is. What can be loaded from them is loaded and used. */
+/*
+ * Hostile: descriptor tables made of chance, and tables where no memory is. What can be loaded from
+ * them is loaded and used.
+ */
 #include "probe.h"
 
 #include "base/string.h"

@@ -1,4 +1,7 @@
-/* Single steps and breakpoints: TF across all kinds of instructions, DR0 to DR3, DR6 and DR7 (SDM 3B 17.2, 17.3). */
+/*
+ * Single steps and breakpoints: TF across all kinds of instructions, DR0 to DR3, DR6 and DR7 (SDM
+ * 3B 17.2, 17.3).
+ */
 #include "probe.h"
 
 #define DR7_EXECUTE 0x0
@@ -42,14 +45,17 @@ SNIPPET(emulated_steps,
 		      "clts; rdtsc; movl $3, %eax; " STEP_OFF);
 SNIPPET(string_steps, VALUE STEP_ON
 	"pushl %edi; movl $step_byte, %edi; movl $3, %ecx; rep stosb; popl %edi;" STEP_OFF);
-/* INT clears TF for its handler, and IRET restores it: the next trap is after the instruction behind INT. */
+/*
+ * INT clears TF for its handler, and IRET restores it: the next trap is after the instruction
+ * behind INT.
+ */
 SNIPPET(int_steps, VALUE STEP_ON "nop; int $0x40; nop; nop; " STEP_OFF);
 SNIPPET(far_steps, VALUE STEP_ON
 	"ljmp $0x08, $2f; nop; 2: movl $0x10, %ecx; movl %ecx, %fs; incl %eax; " STEP_OFF);
 
 SNIPPET(two_points, VALUE "incl %eax; incl %eax; cli; incl %eax; movl %cr0, %ecx; incl %eax");
-SNIPPET(touch, VALUE
-	"movl watched, %ecx; movl %eax, watched; addl $1, watched; movb $5, watched + 3; xorl %ecx, %ecx");
+SNIPPET(touch, VALUE "movl watched, %ecx; movl %eax, watched; addl $1, watched; "
+		     "movb $5, watched + 3; xorl %ecx, %ecx");
 SNIPPET(touch_by_string,
 	VALUE "pushl %edi; movl $watched - 4, %edi; movl $3, %ecx; rep stosl; popl %edi");
 SNIPPET(user_touch, VALUE "movl %eax, watched; incl %eax");

@@ -1,4 +1,7 @@
-/* A fault while a fault is delivered: two that contribute are a double fault, the others are taken in turn (SDM 3A 6.15, table 6-5). */
+/*
+ * A fault while a fault is delivered: two that contribute are a double fault, the others are taken
+ * in turn (SDM 3A 6.15, table 6-5).
+ */
 #include "probe.h"
 
 #include "page.h"
@@ -38,7 +41,10 @@ PROBE(double_fault)
 	no_gate(VECTOR_PF);
 	try_kernel("#PF, then #NP", page);
 	gate(VECTOR_PF);
-	/* Delivery is over once the handler's address is loaded: what its fetch meets is a fault of its own. */
+	/*
+	 * Delivery is over once the handler's address is loaded: what its fetch meets is a fault of
+	 * its own.
+	 */
 	idt[VECTOR_UD] = gate_make(KERNEL_CODE, HOLE, TYPE_INTERRUPT_GATE32, 0);
 	o = guard_kernel(undefined);
 	print("#UD into a hole: vector %u error %x eip %08x cr2 %08x\n", o.frame.vector,

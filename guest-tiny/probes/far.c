@@ -21,8 +21,8 @@ SNIPPET(jump_memory, VALUE "ljmp *far_pointer");
 SNIPPET(call_and_return,
 	VALUE "lcall $0x30, $1f; incl %eax; ljmp $0x08, $2f; 1: incl %eax; lret; 2: nop");
 SNIPPET(call_memory, VALUE "lcall *far_pointer; incl %eax");
-SNIPPET(return_8, VALUE
-	"movl %esp, %edx; pushl $1; pushl $2; pushl $8; pushl $1f; lret $8; 1: subl %esp, %edx; addl %edx, %eax");
+SNIPPET(return_8, VALUE "movl %esp, %edx; pushl $1; pushl $2; pushl $8; pushl $1f; lret $8; "
+			"1: subl %esp, %edx; addl %edx, %eax");
 SNIPPET(return_null, VALUE "pushl $0; pushl $1f; lret; 1: nop");
 SNIPPET(return_data, VALUE "pushl $0x10; pushl $1f; lret; 1: nop");
 SNIPPET(return_absent, VALUE "pushl $0x40; pushl $1f; lret; 1: nop");

@@ -1,4 +1,7 @@
-/* The floating-point unit: TS and EM and what they do to x87, MMX and SSE, errors, and two tasks that share it lazily. */
+/*
+ * The floating-point unit: TS and EM and what they do to x87, MMX and SSE, errors, and two tasks
+ * that share it lazily.
+ */
 #include "probe.h"
 
 extern u32 word;
@@ -14,8 +17,8 @@ static unsigned owner, user, switches;
 SNIPPET(x87, VALUE "fninit; fildl word; fistpl word; addl word, %eax");
 SNIPPET(wait, VALUE "fwait");
 SNIPPET(mmx, VALUE "movd %eax, %mm3; paddd %mm3, %mm3; movd %mm3, %eax; emms");
-SNIPPET(sse, VALUE
-	"movl $1, %ecx; cvtsi2ss %ecx, %xmm5; addss %xmm5, %xmm5; cvtss2si %xmm5, %ecx; addl %ecx, %eax");
+SNIPPET(sse, VALUE "movl $1, %ecx; cvtsi2ss %ecx, %xmm5; addss %xmm5, %xmm5; "
+		   "cvtss2si %xmm5, %ecx; addl %ecx, %eax");
 SNIPPET(fxsave, VALUE "fxsave saved_image; fxrstor saved_image");
 /* One divided by nothing, that error unmasked: it shows at the next instruction that waits. */
 SNIPPET(divide, VALUE "fninit; fldcw control_word; fld1; fldz; fdivrp; nop; fwait; nop");

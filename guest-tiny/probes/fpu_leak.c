@@ -12,7 +12,10 @@ static struct {
 	u8 bytes[512];
 } image __attribute__((aligned(16)));
 
-/* SDM 1 10.5.1: the x87 registers are 16 bytes each from byte 32 on, the XMM registers from byte 160. */
+/*
+ * SDM 1 10.5.1: the x87 registers are 16 bytes each from byte 32 on, the XMM registers from byte
+ * 160.
+ */
 #define X87_REGISTERS 32
 #define XMM_REGISTERS 160
 

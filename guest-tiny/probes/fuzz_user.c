@@ -26,7 +26,10 @@ static void mix(u32 value)
 	hash = ((hash << 7 | hash >> 25) ^ value) * 0x9e3779b1u;
 }
 
-/* Chance makes endless loops too: each try has its own time, and what is left of the last one's is let pass. */
+/*
+ * Chance makes endless loops too: each try has its own time, and what is left of the last one's is
+ * let pass.
+ */
 static void start_clock(void)
 {
 	pit_once(20000);

@@ -1,4 +1,7 @@
-/* Hostile: executes bytes of chance in kernel mode, again from elsewhere after each fault, until it has wrecked itself. */
+/*
+ * Hostile: executes bytes of chance in kernel mode, again from elsewhere after each fault, until it
+ * has wrecked itself.
+ */
 #include "probe.h"
 
 #define WORDS 16384

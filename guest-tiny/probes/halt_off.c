@@ -1,4 +1,7 @@
-/* HLT with interrupts masked never ends: on the bare machine it stands still, and for a monitor it is power-off. */
+/*
+ * HLT with interrupts masked never ends: on the bare machine it stands still, and for a monitor it
+ * is power-off.
+ */
 #include "probe.h"
 
 PROBE(halt_off)

@@ -114,7 +114,14 @@ static void sources(void)
 	irq_unmask(IRQ_COM1);
 }
 
-PROBE(irq)
+static void let_in(void)
+{
+	sti();
+	asm volatile("nop; nop; nop; nop");
+	cli();
+}
+
+static void try_ticks(void)
 {
 	u32 quiet = long_sum();
 
@@ -128,27 +135,36 @@ PROBE(irq)
 	print("counted: %u\n", ticks);
 	print("undisturbed: %u\n", quiet == long_sum());
 	cli();
-	pit_once(0xffff);
-	sti();
-	asm volatile("nop; nop");
-	cli();
 	print("sum: %08x\n", quiet);
-	/* Priority: 0, then 8 to 15 by way of 2, then 3 to 7. */
+	pit_once(0xffff); /* no more for the time that the rest takes */
+	let_in();
+}
+
+/* 0, then 8 to 15 by way of 2, then 3 to 7. */
+static void try_priority(void)
+{
 	sources();
 	rtc_read(0x0c);
 	all_three();
 	print("requests: %x\n", pic_requests());
-	sti();
-	asm volatile("nop; nop; nop; nop");
-	cli();
+	let_in();
 	show_order("priority");
+}
+
+static void try_nesting(void)
+{
 	nest = true;
 	rtc_write(0x0b, 0x42);
 	wait_for(IRQ_RTC);
-	sti();
-	asm volatile("nop; nop; nop; nop");
-	cli();
+	let_in();
 	show_order("nested");
 	print("requests: %x in service: %x\n", pic_requests(), pic_in_service());
+}
+
+PROBE(irq)
+{
+	try_ticks();
+	try_priority();
+	try_nesting();
 	PROBE_STOP(2);
 }

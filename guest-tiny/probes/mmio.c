@@ -21,24 +21,24 @@ SNIPPET(move_8, AT "movb %ah, 6(%edx); movsbl 6(%edx), %eax");
 SNIPPET(move_imm, AT
 	"movl $0x01020304, 8(%edx); movw $0x0506, 8(%edx); movb $7, 8(%edx); movl 8(%edx), %eax");
 SNIPPET(move_unaligned, AT "movl %eax, 13(%edx); movl 13(%edx), %eax");
-SNIPPET(alu, AT
-	"movl %eax, (%edx); addl $5, (%edx); xorl %eax, (%edx); orl (%edx), %eax; subb $1, 1(%edx); adcl (%edx), %eax");
-SNIPPET(unary, AT
-	"movl %eax, (%edx); incl (%edx); notl (%edx); negl (%edx); shll $3, (%edx); decb (%edx); movl (%edx), %eax");
-SNIPPET(bits, AT
-	"movl %eax, (%edx); btsl $8, (%edx); btrl $2, (%edx); setc 3(%edx); bsfl (%edx), %ecx; movl (%edx), %eax; addl %ecx, %eax");
+SNIPPET(alu, AT "movl %eax, (%edx); addl $5, (%edx); xorl %eax, (%edx); "
+		"orl (%edx), %eax; subb $1, 1(%edx); adcl (%edx), %eax");
+SNIPPET(unary, AT "movl %eax, (%edx); incl (%edx); notl (%edx); negl (%edx); "
+		  "shll $3, (%edx); decb (%edx); movl (%edx), %eax");
+SNIPPET(bits, AT "movl %eax, (%edx); btsl $8, (%edx); btrl $2, (%edx); setc 3(%edx); "
+		 "bsfl (%edx), %ecx; movl (%edx), %eax; addl %ecx, %eax");
 SNIPPET(exchange,
 	AT "movl $9, (%edx); xchgl %eax, (%edx); lock xaddl %eax, (%edx); addl (%edx), %eax");
-SNIPPET(compare, AT
-	"movl %eax, (%edx); movl $3, %ecx; cmpxchgl %ecx, (%edx); testl $2, (%edx); setnz %al; cmpl $3, (%edx); sete %ah");
+SNIPPET(compare, AT "movl %eax, (%edx); movl $3, %ecx; cmpxchgl %ecx, (%edx); "
+		    "testl $2, (%edx); setnz %al; cmpl $3, (%edx); sete %ah");
 SNIPPET(multiply, AT "movl $7, (%edx); imull (%edx), %eax");
 SNIPPET(stack, AT "pushl %eax; popl (%edx); pushl (%edx); popl %eax; incl %eax");
-SNIPPET(store_string, AT
-	"pushl %edi; movl %edx, %edi; movl $20, %ecx; rep stosw; movl %edi, %eax; subl %edx, %eax; popl %edi");
-SNIPPET(scroll, AT
-	"pushl %esi; pushl %edi; leal 160(%edx), %esi; movl %edx, %edi; movl $40, %ecx; rep movsl; popl %edi; popl %esi; movl (%edx), %eax");
-SNIPPET(scan_string, AT
-	"pushl %edi; movl %edx, %edi; movl $40, %ecx; movl $0x07, %eax; repne scasb; movl %ecx, %eax; popl %edi");
+SNIPPET(store_string, AT "pushl %edi; movl %edx, %edi; movl $20, %ecx; rep stosw; "
+			 "movl %edi, %eax; subl %edx, %eax; popl %edi");
+SNIPPET(scroll, AT "pushl %esi; pushl %edi; leal 160(%edx), %esi; movl %edx, %edi; "
+		   "movl $40, %ecx; rep movsl; popl %edi; popl %esi; movl (%edx), %eax");
+SNIPPET(scan_string, AT "pushl %edi; movl %edx, %edi; movl $40, %ecx; movl $0x07, %eax; "
+			"repne scasb; movl %ecx, %eax; popl %edi");
 SNIPPET(load_string, AT
 	"pushl %esi; movl %edx, %esi; lodsl; movl %eax, %ecx; lodsb; addl %ecx, %eax; popl %esi");
 SNIPPET(read_beyond, "movl 0x10000000, %eax");

@@ -77,7 +77,10 @@ static void try_directory(void)
 	invlpg((void *)PAGE);
 }
 
-/* SDM 3A 4.8: A when it is used, D when it is written, both in memory at once, and never without need. */
+/*
+ * SDM 3A 4.8: A when it is used, D when it is written, both in memory at once, and never without
+ * need.
+ */
 static void try_bits(void)
 {
 	set_entry(page_a, PTE_P | PTE_W);
@@ -145,7 +148,9 @@ static void try_spaces(void)
 	print("spaces: %08x %08x %08x\n", sum, page_a[OFFSET / 4], page_b[OFFSET / 4]);
 }
 
-/* An access that begins in one page and ends in the next, which is not there: nothing is written. */
+/*
+ * An access that begins in one page and ends in the next, which is not there: nothing is written.
+ */
 static void try_crossing(void)
 {
 	page_a[PT_ENTRIES - 1] = secret(4);

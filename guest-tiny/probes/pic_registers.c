@@ -1,4 +1,7 @@
-/* The interrupt controllers' registers and modes (8259A data sheet): what is written to them reads back or takes effect. */
+/*
+ * The interrupt controllers' registers and modes (8259A data sheet): what is written to them reads
+ * back or takes effect.
+ */
 #include "probe.h"
 
 #define UART_IER     (COM1 + 1)

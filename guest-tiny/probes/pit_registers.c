@@ -1,4 +1,7 @@
-/* The interval timer's registers: byte order, latches, read-back, modes and the gate (8254 data sheet). */
+/*
+ * The interval timer's registers: byte order, latches, read-back, modes and the gate (8254 data
+ * sheet).
+ */
 #include "probe.h"
 
 #define CHANNEL2  0x42
@@ -38,7 +41,10 @@ static u8 status(u8 which, u16 port)
 	return in8(port);
 }
 
-/* A latched count stays until it is read, and is read low byte first; then the counter itself is read. */
+/*
+ * A latched count stays until it is read, and is read low byte first; then the counter itself is
+ * read.
+ */
 static void try_latch(void)
 {
 	u16 first, second, third;

@@ -18,7 +18,10 @@ SNIPPET(flags_after_sti, "sti; nop; pushfl; popl %eax; cli; andl $0x3200, %eax")
 SNIPPET(popf_sets_if, "pushl $0x202; popfl; nop; cli");
 SNIPPET(popf_clears_if, "sti; nop; pushl $0x002; popfl");
 
-/* Returns once the request waits in the 8259, or, where interrupts were not masked after all, was taken. */
+/*
+ * Returns once the request waits in the 8259, or, where interrupts were not masked after all, was
+ * taken.
+ */
 static void request_timer(void)
 {
 	u32 before = taken;

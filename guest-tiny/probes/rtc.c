@@ -1,4 +1,7 @@
-/* The real-time clock: the date, setting it, its two notations, its alarm and its flags (MC146818A data sheet). */
+/*
+ * The real-time clock: the date, setting it, its two notations, its alarm and its flags (MC146818A
+ * data sheet).
+ */
 #include "probe.h"
 
 #define RTC_INDEX 0x70

@@ -37,7 +37,10 @@ static void try_value(const char *what, u32 (*code)(void), u32 value)
 	show(what, code);
 }
 
-/* A fault in the delivery of an exception or of an interrupt from outside has the EXT bit (SDM 3A 6.13). */
+/*
+ * A fault in the delivery of an exception or of an interrupt from outside has the EXT bit (SDM 3A
+ * 6.13).
+ */
 static void try_external(void)
 {
 	idt[VECTOR_UD].high &= ~(ATTR_P << 8);
@@ -83,7 +86,10 @@ static void try_fpu_error(void)
 	cli();
 }
 
-/* A repeated instruction is stepped one repetition at a time (SDM 3A 6.3.1.5); TCG counts one too many. */
+/*
+ * A repeated instruction is stepped one repetition at a time (SDM 3A 6.3.1.5); TCG counts one too
+ * many.
+ */
 SNIPPET(string_steps, "pushl %esi; movl $snippet_value, %esi; movl $0x3ff, %edx; movl $3, %ecx;"
 		      "pushl $0x102; pushl $8; pushl $1f; iret; 1: rep outsb; nop;"
 		      "pushl $0x002; pushl $8; pushl $2f; iret; 2: popl %esi");

@@ -45,7 +45,7 @@ static inline u32 user_call(u32 number, u32 a, u32 b)
 	return result;
 }
 
-/* Everything below the line is in user mode. */
+/* The functions whose names begin with user_ run in user mode. */
 static u32 user_rounds(void)
 {
 	u32 sum = user_call(CALL_SHOW, SECRET, 1);

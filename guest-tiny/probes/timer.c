@@ -73,7 +73,10 @@ static void wait_for(volatile u32 *counter, u32 more)
 	cli();
 }
 
-/* The same without HLT: while halted, QEMU 7.2 under -icount loses every second periodic interrupt of the RTC. */
+/*
+ * The same without HLT: while halted, QEMU 7.2 under -icount loses every second periodic interrupt
+ * of the RTC.
+ */
 static void spin_for(volatile u32 *counter, u32 more)
 {
 	u32 end = *counter + more;

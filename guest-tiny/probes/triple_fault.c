@@ -1,4 +1,7 @@
-/* A fault whose double fault cannot be delivered either: the processor shuts down, and the board resets it. */
+/*
+ * A fault whose double fault cannot be delivered either: the processor shuts down, and the board
+ * resets it.
+ */
 #include "probe.h"
 
 PROBE(triple_fault)

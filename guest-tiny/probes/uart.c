@@ -1,4 +1,7 @@
-/* The serial port's other half: loopback, FIFO, line and modem status, and its interrupts (PC16550D data sheet). */
+/*
+ * The serial port's other half: loopback, FIFO, line and modem status, and its interrupts (PC16550D
+ * data sheet).
+ */
 #include "probe.h"
 
 #define DATA        (COM1 + 0)
@@ -96,7 +99,10 @@ static void try_loopback(void)
 	show("emptied");
 }
 
-/* In loopback the modem's inputs are the port's own outputs: DTR to DSR, RTS to CTS, OUT1 to RI, OUT2 to DCD. */
+/*
+ * In loopback the modem's inputs are the port's own outputs: DTR to DSR, RTS to CTS, OUT1 to RI,
+ * OUT2 to DCD.
+ */
 static void try_modem(void)
 {
 	for (u8 out = 0; out < 16; out++) {
@@ -111,7 +117,10 @@ static void try_thre(void)
 	out8(IER, IER_THRE);
 	let_in();
 	show("thre");
-	/* Reading IIR takes the request back; writing a byte, which is out at once, brings it again. */
+	/*
+	 * Reading IIR takes the request back; writing a byte, which is out at once, brings it
+	 * again.
+	 */
 	out8(IER, IER_THRE);
 	note(in8(IIR));
 	note(in8(IIR));
@@ -129,7 +138,9 @@ static void try_thre(void)
 
 static void try_receive(void)
 {
-	/* Seen in IIR only: in loopback OUT2 is off, and with it, on a PC, the interrupt's way out. */
+	/*
+	 * Seen in IIR only: in loopback OUT2 is off, and with it, on a PC, the interrupt's way out.
+	 */
 	out8(MCR, MCR_LOOP);
 	out8(IER, IER_RECEIVE);
 	note(in8(IIR));

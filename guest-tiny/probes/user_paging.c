@@ -12,13 +12,16 @@
 #define NOWHERE        0x00a02000
 #define CALL_KERNEL    1
 
-/* Position-independent; they end with the system call that takes EBX home. The address is in page USER_DATA_PAGE. */
+/*
+ * Position-independent; they end with the system call that takes EBX home. The address is in page
+ * USER_DATA_PAGE.
+ */
 SNIPPET(peek, "movl 0xa01000, %ecx; movl (%ecx), %ebx; xorl %eax, %eax; int $0x80");
 SNIPPET(poke, "movl 0xa01000, %ecx; movl $" SECRET_TEXT ", %eax; movl %eax, (%ecx);"
 	      "movl (%ecx), %ebx; xorl %eax, %eax; int $0x80");
 SNIPPET(jump, "jmp *0xa01000");
-SNIPPET(ask,
-	"movl 0xa01000, %ecx; movl $1, %eax; int $0x80; movl (%ecx), %ebx; xorl %eax, %eax; int $0x80");
+SNIPPET(ask, "movl 0xa01000, %ecx; movl $1, %eax; int $0x80; movl (%ecx), %ebx; "
+	     "xorl %eax, %eax; int $0x80");
 
 static u32 *code_page, *data_page, *kernel_page;
 

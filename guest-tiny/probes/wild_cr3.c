@@ -8,7 +8,9 @@ PROBE(wild_cr3)
 	u32 *directory = page_alloc(), *table = page_alloc();
 
 	page_identity(directory, 4 * MIB, PTE_W);
-	/* Beyond the image: entries that are present and point anywhere, tables that are no tables. */
+	/*
+	 * Beyond the image: entries that are present and point anywhere, tables that are no tables.
+	 */
 	for (unsigned i = 4; i < PT_ENTRIES; i++)
 		directory[i] = i & 1 ? secret(i) | PTE_P : (u32)table | PTE_P | PTE_W;
 	for (unsigned i = 0; i < PT_ENTRIES; i++)

@@ -24,18 +24,18 @@ SNIPPET(modify, VALUE
 SNIPPET(compare,
 	VALUE "movl target, %ecx; lock cmpxchgl %ecx, 16(%ecx); btsl $7, 20(%ecx); sete %al");
 SNIPPET(fill, VALUE "pushl %edi; movl target, %edi; movl $1000, %ecx; rep stosl; popl %edi");
-SNIPPET(copy, VALUE
-	"pushl %esi; pushl %edi; movl target, %esi; leal 8(%esi), %edi; movl $300, %ecx; rep movsl; popl %edi; popl %esi");
+SNIPPET(copy, VALUE "pushl %esi; pushl %edi; movl target, %esi; leal 8(%esi), %edi; "
+		    "movl $300, %ecx; rep movsl; popl %edi; popl %esi");
 SNIPPET(scan, VALUE
 	"pushl %edi; movl target, %edi; movl $2000, %ecx; repe scasl; movl %ecx, %eax; popl %edi");
-SNIPPET(bytes,
-	"movl target, %ecx; movb $0x5a, 1(%ecx); movw $0x1234, 2(%ecx); movzbl 1(%ecx), %eax; movswl 2(%ecx), %edx; addl %edx, %eax");
-SNIPPET(stack, VALUE
-	"movl %esp, %edx; movl $0xe0401000, %esp; pushl %eax; pushl $7; pushal; popal; popl %ecx; popl %eax; addl %ecx, %eax; movl %edx, %esp");
-SNIPPET(call,
-	"movl %esp, %edx; movl $0xe0401000, %esp; call 1f; jmp 2f; 1: movl (%esp), %eax; subl $call, %eax; ret; 2: movl %edx, %esp");
-SNIPPET(state,
-	"clts; movl target, %ecx; fninit; fld1; fxsave (%ecx); fninit; fxrstor (%ecx); fistpl target_value; movl target_value, %eax");
+SNIPPET(bytes, "movl target, %ecx; movb $0x5a, 1(%ecx); movw $0x1234, 2(%ecx); "
+	       "movzbl 1(%ecx), %eax; movswl 2(%ecx), %edx; addl %edx, %eax");
+SNIPPET(stack, VALUE "movl %esp, %edx; movl $0xe0401000, %esp; pushl %eax; pushl $7; pushal; "
+		     "popal; popl %ecx; popl %eax; addl %ecx, %eax; movl %edx, %esp");
+SNIPPET(call, "movl %esp, %edx; movl $0xe0401000, %esp; call 1f; jmp 2f; "
+	      "1: movl (%esp), %eax; subl $call, %eax; ret; 2: movl %edx, %esp");
+SNIPPET(state, "clts; movl target, %ecx; fninit; fld1; fxsave (%ecx); fninit; "
+	       "fxrstor (%ecx); fistpl target_value; movl target_value, %eax");
 
 extern u32 target_value;
 u32 target_value;
