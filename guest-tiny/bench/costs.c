@@ -153,8 +153,10 @@ static void measure(const struct workload *w, u32 rounds)
 	print("run: %s %u rounds %u ns\n", w->name, rounds, ns);
 }
 
-/* The time of one CLI, with all that may come between: from one RDTSC to the next, less the same
- * without. */
+/*
+ * The time of one CLI, with all that may come between: from one RDTSC to the next, less the same
+ * without.
+ */
 static u32 time_cli(bool with)
 {
 	u64 start = rdtsc();

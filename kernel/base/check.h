@@ -7,12 +7,16 @@
 
 #include "base/types.h"
 
-/* Stops the machine and reports. The monitor's is in hw/panic.c; the host tests bring their own.
- * Does not return. */
+/*
+ * Stops the machine and reports. The monitor's is in hw/panic.c; the host tests bring their own.
+ * Does not return.
+ */
 NORETURN PRINTF_LIKE(1, 2) void panic(const char *format, ...);
 
-/* What must hold if the monitor is right, whatever a guest does. Never put a condition here that a
- * guest can make false. */
+/*
+ * What must hold if the monitor is right, whatever a guest does. Never put a condition here that a
+ * guest can make false.
+ */
 #define check(condition)                                                                 \
 	do {                                                                             \
 		if (__builtin_expect(!(condition), 0))                                   \

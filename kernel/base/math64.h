@@ -1,11 +1,15 @@
-/* 64-bit arithmetic for time. Nothing is linked from a compiler's library, so division is spelled
- * out here. */
+/*
+ * 64-bit arithmetic for time. Nothing is linked from a compiler's library, so division is spelled
+ * out here.
+ */
 #pragma once
 
 #include "base/types.h"
 
-/* n / d with the remainder in *rest. The quotient of (high rest : low) by d always fits, because
- * that rest is below d. */
+/*
+ * n / d with the remainder in *rest. The quotient of (high rest : low) by d always fits, because
+ * that rest is below d.
+ */
 static inline u64 div_rest(u64 n, u32 d, u32 *rest)
 {
 #ifdef __i386__

@@ -47,7 +47,8 @@ static void put_number(
 	put_padded(o, d, digits + sizeof digits - d, s);
 }
 
-/* Parses what stands between % and the conversion letter, and returns the address of that letter.
+/*
+ * Parses what stands between % and the conversion letter, and returns the address of that letter.
  */
 static const char *parse_spec(const char *f, struct spec *s)
 {

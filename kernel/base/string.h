@@ -1,5 +1,7 @@
-/* The memory and string functions that C compilers expect and the monitor uses; the host tests get
- * the host's own. */
+/*
+ * The memory and string functions that C compilers expect and the monitor uses; the host tests get
+ * the host's own.
+ */
 #pragma once
 
 #include "base/types.h"

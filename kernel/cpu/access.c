@@ -20,8 +20,10 @@ struct span {
 	bool ram;
 };
 
-/* SDM 3A 5.3: limits; the bytes of an expand-down segment lie above its limit, up to 64 KiB or 4
- * GiB. */
+/*
+ * SDM 3A 5.3: limits; the bytes of an expand-down segment lie above its limit, up to 64 KiB or 4
+ * GiB.
+ */
 static bool within_limit(const struct segment *s, u32 offset, unsigned bytes)
 {
 	u32 last = offset + bytes - 1;
@@ -109,8 +111,10 @@ static u32 low_bytes(unsigned size)
 	return 0xffffffff >> (32 - 8 * size);
 }
 
-/* The next piece of a device access: devices see naturally aligned bytes, words and doublewords
- * only. */
+/*
+ * The next piece of a device access: devices see naturally aligned bytes, words and doublewords
+ * only.
+ */
 static unsigned piece(u32 address, unsigned left)
 {
 	if (left >= 4 && address % 4 == 0)

@@ -7,8 +7,10 @@
 
 #include "cpu/emulate.h"
 
-/* By segment and offset, with the segment's checks (SDM 3A 5.3, 5.5). `size`: 1, 2 or 4 bytes.
- * Values are zero-extended. */
+/*
+ * By segment and offset, with the segment's checks (SDM 3A 5.3, 5.5). `size`: 1, 2 or 4 bytes.
+ * Values are zero-extended.
+ */
 enum step access_read(
 	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size, u32 *value);
 enum step access_write(
@@ -16,8 +18,10 @@ enum step access_write(
 /* The segment's checks alone, for accesses of other sizes: the linear address, or the fault. */
 enum step access_segment(
 	struct vcpu *, enum sreg, u32 offset, unsigned bytes, bool write, gva_t *linear);
-/* Checks, with all faults, that a later access to the same bytes cannot fail (for instructions that
- * have several). Sets no accessed or dirty bit yet. */
+/*
+ * Checks, with all faults, that a later access to the same bytes cannot fail (for instructions that
+ * have several). Sets no accessed or dirty bit yet.
+ */
 enum step access_probe_write(
 	struct vcpu *, struct emulation *, enum sreg, u32 offset, unsigned size);
 enum step access_probe_read(
@@ -41,8 +45,10 @@ u32 access_offset(const struct vcpu *, const struct insn *);
 u32 access_get_reg(const struct vcpu *, unsigned reg, unsigned size);
 void access_set_reg(struct vcpu *, unsigned reg, unsigned size, u32 value);
 
-/* The stack at SS:ESP. push and pop do not move ESP: `*esp` is the caller's running value, to be
- * committed at the end. */
+/*
+ * The stack at SS:ESP. push and pop do not move ESP: `*esp` is the caller's running value, to be
+ * committed at the end.
+ */
 enum step access_push(struct vcpu *, struct emulation *, u32 *esp, unsigned size, u32 value);
 enum step access_pop(struct vcpu *, struct emulation *, u32 *esp, unsigned size, u32 *value);
 /* Checks that `count` pushes from ESP on cannot fault. */

@@ -72,7 +72,8 @@ void alu_imul(u32 *flags, unsigned size, u32 a, u32 b, u32 *high, u32 *low);
 bool alu_div(unsigned size, u32 divisor, u32 *high, u32 *low);
 bool alu_idiv(unsigned size, u32 divisor, u32 *high, u32 *low);
 
-/* Decimal adjustments of AX: packed after addition or subtraction, unpacked. AAM is false for #DE.
+/*
+ * Decimal adjustments of AX: packed after addition or subtraction, unpacked. AAM is false for #DE.
  */
 u16 alu_daa(u32 *flags, u16 ax);
 u16 alu_das(u32 *flags, u16 ax);

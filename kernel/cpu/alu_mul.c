@@ -41,8 +41,10 @@ bool alu_div(unsigned size, u32 divisor, u32 *high, u32 *low)
 	return true;
 }
 
-/* Divides magnitudes. The quotient is cut towards zero, the rest has the dividend's sign (SDM 2A,
- * IDIV). */
+/*
+ * Divides magnitudes. The quotient is cut towards zero, the rest has the dividend's sign (SDM 2A,
+ * IDIV).
+ */
 bool alu_idiv(unsigned size, u32 divisor, u32 *high, u32 *low)
 {
 	bool negative_divisor = divisor & alu_sign_bit(size);

@@ -93,7 +93,8 @@ u32 alu_shift(enum shift_op op, u32 *flags, unsigned size, u32 a, unsigned count
 	return a;
 }
 
-/* OF says that the sign has changed. A count above the operand's bits leaves everything undefined.
+/*
+ * OF says that the sign has changed. A count above the operand's bits leaves everything undefined.
  */
 u32 alu_shift_double(bool left, u32 *flags, unsigned size, u32 a, u32 fill, unsigned count)
 {

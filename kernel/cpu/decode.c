@@ -34,8 +34,10 @@ static inline u32 fetch(struct stream *s, unsigned size)
 	return p[0] | p[1] << 8 | p[2] << 16 | (u32)p[3] << 24;
 }
 
-/* Returns the byte after the prefixes. Of a group's prefixes the last one counts (what processors
- * do; SDM 2A 2.1.1 says one). */
+/*
+ * Returns the byte after the prefixes. Of a group's prefixes the last one counts (what processors
+ * do; SDM 2A 2.1.1 says one).
+ */
 static u8 decode_prefixes(struct insn *insn, struct stream *s, unsigned size)
 {
 	u8 byte = fetch(s, 1);
@@ -107,8 +109,10 @@ static u32 decode_modrm(struct insn *insn, struct stream *s, u32 cell)
 	return cell;
 }
 
-/* 16-bit addresses (SDM 2A table 2-1): a fixed choice of registers; rm 6 without displacement is a
- * 16-bit offset alone. */
+/*
+ * 16-bit addresses (SDM 2A table 2-1): a fixed choice of registers; rm 6 without displacement is a
+ * 16-bit offset alone.
+ */
 static void decode_memory16(struct insn *insn, struct stream *s)
 {
 	static const u8 base[8] = {EBX, EBX, EBP, EBP, ESI, EDI, EBP, EBX};
@@ -126,8 +130,10 @@ static void decode_memory16(struct insn *insn, struct stream *s)
 	}
 }
 
-/* 32-bit addresses (SDM 2A tables 2-2 and 2-3): rm 4 asks for a SIB byte; base 5 without
- * displacement is an offset alone. */
+/*
+ * 32-bit addresses (SDM 2A tables 2-2 and 2-3): rm 4 asks for a SIB byte; base 5 without
+ * displacement is an offset alone.
+ */
 static void decode_memory32(struct insn *insn, struct stream *s)
 {
 	insn->base = insn->rm;

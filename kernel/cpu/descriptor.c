@@ -1,4 +1,5 @@
-/* Shadow descriptor tables: the guest's descriptors, promoted so that its kernel can run in ring 3.
+/*
+ * Shadow descriptor tables: the guest's descriptors, promoted so that its kernel can run in ring 3.
  */
 #include "cpu/descriptor.h"
 
@@ -6,8 +7,8 @@
 #include "base/string.h"
 #include "cpu/segment.h"
 
-#define ATTR_BITS(attr) ((u32)(attr) << 8) /* where attributes stand in a descriptor's high word \
-					    */
+/* Where a segment's attributes stand in a descriptor's high word. */
+#define ATTR_BITS(attr) ((u32)(attr) << 8)
 
 static const struct descriptor null_descriptor;
 

@@ -14,11 +14,12 @@
 #include "cpu/vcpu.h"
 
 enum step {
-	STEP_DONE,  /* the instruction is complete, EIP points to the next */
-	STEP_FAULT, /* vcpu->event holds the exception; nothing else has changed (SDM 3A 6.5: faults
-		       restart) */
-	STEP_EXIT,  /* emulation->exit asks the vmm for something; EXIT_PORT and EXIT_MMIO: call
-		       again when answered */
+	/* The instruction is complete, EIP points to the next. */
+	STEP_DONE,
+	/* vcpu->event holds the exception; nothing else has changed (SDM 3A 6.5: faults restart). */
+	STEP_FAULT,
+	/* emulation->exit asks the vmm for something. EXIT_PORT, EXIT_MMIO: call again when answered. */
+	STEP_EXIT,
 };
 
 /* Enough for an aligned PUSHA to a device, and for MOVS between two unaligned registers. */
@@ -31,16 +32,14 @@ enum effect {
 	EFFECT_GDT = 1 << 2,      /* GDTR */
 	EFFECT_LDT = 1 << 3,      /* LDTR */
 	EFFECT_SEGMENTS = 1 << 4, /* a segment register, or the privilege level */
-	EFFECT_CONTROL =
-		1 << 5, /* CR0, CR4 or a debug register: the real ones must be composed anew */
+	EFFECT_CONTROL = 1 << 5,  /* CR0, CR4 or a debug register: compose the real ones anew */
 };
 
 /* One instruction under way. */
 struct emulation {
 	struct insn insn;
 	struct exit *exit;
-	/* Device reads and writes already done, how many this attempt has replayed, their values.
-	 */
+	/* Device reads and writes already done, how many this attempt has replayed, their values. */
 	unsigned answers, used;
 	u32 answer[EMULATION_ANSWERS];
 	unsigned effects; /* a set of enum effect */

@@ -336,7 +336,8 @@ static enum step read_frame(
 	return STEP_DONE;
 }
 
-/* EFLAGS after IRET: what `popped` may change depends on the level it is popped at (SDM 2A, IRET).
+/*
+ * EFLAGS after IRET: what `popped` may change depends on the level it is popped at (SDM 2A, IRET).
  */
 static u32 returned_flags(const struct vcpu *v, u32 popped, unsigned size)
 {

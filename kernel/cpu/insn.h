@@ -38,8 +38,11 @@ struct insn {
 	u8 scale;
 	s32 disp; /* sign-extended; MOV AL/eAX, moffs (A0-A3) has only this, no ModRM */
 
-	u32 imm;  /* immediate, sign-extended where the instruction does; the displacement of a near
-		     branch, sign-extended; the offset of a far pointer */
+	/*
+	 * Immediate, sign-extended where the instruction does; the displacement of a near branch,
+	 * sign-extended; the offset of a far pointer.
+	 */
+	u32 imm;
 	u16 imm2; /* selector of a far pointer; second immediate of ENTER */
 };
 

@@ -2,11 +2,12 @@
  * What the files that emulate instructions share. Each file owns some rows of the opcode map (the
  * tables in emulate.c) and shows one handler here:
  *
- *   integer.c  arithmetic and logic          string.c      MOVS STOS LODS CMPS SCAS INS OUTS, with
- * REP bits.c     shifts, rotates, bit strings  fxstate.c     FXSAVE FXRSTOR move.c     MOV and what
- * else only moves  privileged.c  what the real processor would let no ring 3 do stack.c    PUSH POP
- * ENTER LEAVE          transfer.c    far transfers, interrupts, segment registers branch.c   near
- * jumps, calls, returns
+ *   integer.c     arithmetic and logic        string.c      MOVS STOS LODS CMPS SCAS INS OUTS, REP
+ *   bits.c        shifts, rotates, bits       fxstate.c     FXSAVE FXRSTOR
+ *   move.c        MOV and what only moves     exchange.c    XCHG XADD CMPXCHG, with LOCK
+ *   stack.c       PUSH POP ENTER LEAVE        transfer.c    far transfers, INT, segment registers
+ *   branch.c      near jumps, calls           system.c      table and debug registers, MSRs, time
+ *   privileged.c  what only a kernel may do, for students to write
  *
  * A handler has three parts, in this order, so that it can be stopped and begun again: it gets its
  * operands and makes sure that its write cannot fault; it writes memory or asks a device; it
@@ -36,8 +37,10 @@ enum step emulate_fxstate(struct vcpu *, struct emulation *);
 enum step emulate_privileged(struct vcpu *, struct emulation *);
 enum step emulate_transfer(struct vcpu *, struct emulation *);
 
-/* The end of every instruction that does not jump: EIP moves on, and the resume flag is used up
- * (SDM 3B 17.3.1.1). */
+/*
+ * The end of every instruction that does not jump: EIP moves on, and the resume flag is used up
+ * (SDM 3B 17.3.1.1).
+ */
 static inline enum step emulation_next(struct vcpu *v, const struct emulation *e)
 {
 	v->eip += e->insn.length;
@@ -58,8 +61,10 @@ static inline unsigned opcode_size(const struct insn *i)
 	return i->opcode & 1 ? i->op_size : 1;
 }
 
-/* The operand that ModRM.rm names, a register or memory. rm_modify() reads it and makes sure that
- * rm_write() cannot fault. */
+/*
+ * The operand that ModRM.rm names, a register or memory. rm_modify() reads it and makes sure that
+ * rm_write() cannot fault.
+ */
 enum step rm_read(struct vcpu *, struct emulation *, unsigned size, u32 *value);
 enum step rm_modify(struct vcpu *, struct emulation *, unsigned size, u32 *value);
 enum step rm_write(struct vcpu *, struct emulation *, unsigned size, u32 value);

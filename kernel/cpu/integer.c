@@ -36,8 +36,10 @@ static enum step binary(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
-/* AND without its result: r/m with a register (84, 85) or an immediate (F6, F7), eAX with an
- * immediate. */
+/*
+ * AND without its result: r/m with a register (84, 85) or an immediate (F6, F7), eAX with an
+ * immediate.
+ */
 static enum step test(struct vcpu *v, struct emulation *e)
 {
 	const struct insn *i = &e->insn;

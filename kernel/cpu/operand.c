@@ -45,7 +45,8 @@ enum step rm_read(struct vcpu *v, struct emulation *e, unsigned size, u32 *value
 	return STEP_DONE;
 }
 
-/* The probe comes first: a device that has been read cannot be unread when the write then faults.
+/*
+ * The probe comes first: a device that has been read cannot be unread when the write then faults.
  */
 enum step rm_modify(struct vcpu *v, struct emulation *e, unsigned size, u32 *value)
 {

@@ -1,5 +1,7 @@
-/* Segment registers and descriptor tables as the guest sees them, with the checks of protected
- * mode. */
+/*
+ * Segment registers and descriptor tables as the guest sees them, with the checks of protected
+ * mode.
+ */
 #include "cpu/segment.h"
 
 #include "cpu/instructions.h"

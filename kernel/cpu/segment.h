@@ -30,7 +30,8 @@ static inline bool selector_is_null(u16 selector)
 /* The register that a selector and the descriptor it names make. */
 struct segment segment_make(u16 selector, struct descriptor);
 
-/* The guest-linear address of the descriptor that `selector` names; false if its table ends before.
+/*
+ * The guest-linear address of the descriptor that `selector` names; false if its table ends before.
  */
 bool segment_address(const struct vcpu *, u16 selector, gva_t *address);
 
@@ -40,8 +41,10 @@ bool segment_address(const struct vcpu *, u16 selector, gva_t *address);
  */
 enum step segment_read(struct vcpu *, u16 selector, enum vector, u32 ext, struct segment *);
 
-/* Sets the accessed bit of a code or data descriptor in the guest's table and in `segment` (SDM 3A
- * 3.4.5.1). */
+/*
+ * Sets the accessed bit of a code or data descriptor in the guest's table and in `segment` (SDM 3A
+ * 3.4.5.1).
+ */
 enum step segment_mark(struct vcpu *, struct segment *);
 
 /* MOV, POP and the like into ES, SS, DS, FS or GS. Changes the register, or nothing. */
@@ -60,6 +63,7 @@ enum step segment_check_stack(
 /* The code segment that IRET or a far RET goes back to, checked but not loaded. */
 enum step segment_check_return(struct vcpu *, u16 selector, struct segment *);
 
-/* After a return to an outer level: data segments that it may not use become null (SDM 3A 5.8.6).
+/*
+ * After a return to an outer level: data segments that it may not use become null (SDM 3A 5.8.6).
  */
 void segment_drop_privileged(struct vcpu *);

@@ -1,4 +1,5 @@
-/* PUSH and POP in all their forms, and the frames of ENTER and LEAVE. ESP moves when all is done.
+/*
+ * PUSH and POP in all their forms, and the frames of ENTER and LEAVE. ESP moves when all is done.
  */
 #include "cpu/alu.h"
 #include "cpu/instructions.h"

@@ -1,5 +1,7 @@
-/* The virtual CPU: a data structure that holds all that a guest can see of its processor, and
- * nothing else. */
+/*
+ * The virtual CPU: a data structure that holds all that a guest can see of its processor, and
+ * nothing else.
+ */
 #pragma once
 
 #include "base/types.h"
@@ -9,8 +11,10 @@
 #include "x86/regs.h"
 #include "x86/vector.h"
 
-/* A segment register with its hidden part (SDM 3A 3.4.3). `limit` is in bytes; attr 0 with P clear:
- * not usable. */
+/*
+ * A segment register with its hidden part (SDM 3A 3.4.3). `limit` is in bytes; attr 0 with P clear:
+ * not usable.
+ */
 struct segment {
 	u16 selector;
 	u16 attr; /* ATTR_*, x86/desc.h */
@@ -34,8 +38,8 @@ enum event_kind {
 struct event {
 	enum event_kind kind;
 	u8 vector;
-	u8 length; /* EVENT_SOFTWARE: bytes from EIP, which is still the INT's, to the next
-		      instruction */
+	/* EVENT_SOFTWARE: bytes from EIP, which is still the INT's, to the next instruction. */
+	u8 length;
 	bool has_error;
 	u32 error;
 };
@@ -75,16 +79,22 @@ struct paging vcpu_paging(const struct vcpu *);
  */
 void vcpu_reset(struct vcpu *, struct gmem *);
 
-/* EFLAGS of the guest as ring 3 must run with them, and back: IF is always on, IOPL always 0 in the
- * real register. */
+/*
+ * EFLAGS of the guest as ring 3 must run with them, and back: IF is always on, IOPL always 0 in the
+ * real register.
+ */
 u32 vcpu_real_eflags(const struct vcpu *);
 void vcpu_set_user_eflags(struct vcpu *, u32 real);
 
-/* Makes an exception pending, to be delivered before the next instruction. cpu_raise_page also sets
- * CR2. */
+/*
+ * Makes an exception pending, to be delivered before the next instruction. cpu_raise_page also sets
+ * CR2.
+ */
 void vcpu_raise(struct vcpu *, enum vector, u32 error);
 void vcpu_raise_page(struct vcpu *, gva_t address, u32 error);
 
-/* Whether an external interrupt may be delivered now: IF set, no interrupt shadow, nothing else
- * pending. */
+/*
+ * Whether an external interrupt may be delivered now: IF set, no interrupt shadow, nothing else
+ * pending.
+ */
 bool vcpu_interruptible(const struct vcpu *);

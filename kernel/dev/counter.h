@@ -22,8 +22,8 @@ struct counter {
 	bool bcd;
 	bool gate;
 	u32 count; /* in effect: 1 to 65536, or 10000 in BCD */
-	u64 start; /* the tick at which the counting element took it; may lie before tick 0, modulo
-		      2^64 */
+	/* The tick at which the counting element took it; may lie before tick 0, modulo 2^64. */
+	u64 start;
 	u64 elapsed; /* COUNTER_HELD */
 	u16 rest;    /* COUNTER_IDLE: where the counting element stood */
 
@@ -33,8 +33,10 @@ struct counter {
 	u64 load_at, load_start;
 };
 
-/* `tick` never goes back. All functions that take it const expect counter_sync() to have been
- * called for that tick. */
+/*
+ * `tick` never goes back. All functions that take it const expect counter_sync() to have been
+ * called for that tick.
+ */
 void counter_set_mode(struct counter *, unsigned mode, bool bcd, u64 tick);
 /* The whole count, as written: 0 stands for the largest. */
 void counter_write(struct counter *, u16 value, u64 tick);

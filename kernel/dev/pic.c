@@ -33,8 +33,10 @@ static unsigned rank(const struct pic_chip *chip, int input)
 
 int pic_chip_in_service(const struct pic_chip *chip)
 {
-	/* In special mask mode, masking an input in service takes it off the others (DS "Special
-	 * Mask Mode"). */
+	/*
+	 * In special mask mode, masking an input in service takes it off the others (DS "Special
+	 * Mask Mode").
+	 */
 	return first_of(chip, chip->special_mask ? chip->isr & ~chip->imr : chip->isr);
 }
 
@@ -47,8 +49,10 @@ int pic_chip_winner(const struct pic_chip *chip)
 	service = pic_chip_in_service(chip);
 	if (rank(chip, request) < rank(chip, service))
 		return request;
-	/* The second chip may have found a more urgent request while an earlier one of its own is
-	 * in service (DS "The Special Fully Nested Mode"). */
+	/*
+	 * The second chip may have found a more urgent request while an earlier one of its own is
+	 * in service (DS "The Special Fully Nested Mode").
+	 */
 	if (chip->special_nest && request == IRQ_CASCADE && service == IRQ_CASCADE)
 		return request;
 	return -1;
@@ -57,8 +61,10 @@ int pic_chip_winner(const struct pic_chip *chip)
 static void chip_set_line(struct pic_chip *chip, unsigned input, bool high)
 {
 	if (!high) {
-		/* A request must stay until it is acknowledged; if it does not, it is gone (DS "The
-		 * Interrupt Sequence", figure 9). */
+		/*
+		 * A request must stay until it is acknowledged; if it does not, it is gone (DS "The
+		 * Interrupt Sequence", figure 9).
+		 */
 		chip->lines &= ~bit(input);
 		chip->irr &= ~bit(input);
 	} else if (chip->level || !(chip->lines & bit(input))) {

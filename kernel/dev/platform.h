@@ -63,6 +63,8 @@ u8 platform_interrupt_acknowledge(struct platform *, u64 now);
 /* A key is typed on the terminal behind COM1. False: 256 wait already and this one is lost. */
 bool platform_receive(struct platform *, u8 byte);
 
-/* The FPU's error pin, for a guest with CR0.NE = 0: raises IRQ 13, until the guest writes port 0xf0
- * (SDM 3A 2.5, NE). */
+/*
+ * The FPU's error pin, for a guest with CR0.NE = 0: raises IRQ 13, until the guest writes port 0xf0
+ * (SDM 3A 2.5, NE).
+ */
 void platform_fpu_error(struct platform *);

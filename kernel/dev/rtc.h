@@ -54,8 +54,10 @@ struct rtc {
 	u64 deadline; /* what rtc_deadline() returns */
 };
 
-/* `date` is what the clock shows at nanosecond 0; `memory` is the machine's RAM in bytes, which
- * some CMOS bytes tell. */
+/*
+ * `date` is what the clock shows at nanosecond 0; `memory` is the machine's RAM in bytes, which
+ * some CMOS bytes tell.
+ */
 void rtc_init(struct rtc *, struct pic *, const struct rtc_date *date, u32 memory);
 
 /* Ports 0x70 and 0x71. `now`: the machine's clock in nanoseconds; it never goes back. */
@@ -67,8 +69,10 @@ void rtc_advance(struct rtc *, u64 now);
 /* When a flag that interrupts may be set next, in nanoseconds, or NEVER; as of the last advance. */
 u64 rtc_deadline(const struct rtc *);
 
-/* The calendar: seconds since 1970 to the date's registers and back, in the format that register B
- * says. A month or day that does not exist counts on into the next; no year is before 1970. */
+/*
+ * The calendar: seconds since 1970 to the date's registers and back, in the format that register B
+ * says. A month or day that does not exist counts on into the next; no year is before 1970.
+ */
 void rtc_date_put(u8 *cmos, u64 seconds);
 u64 rtc_date_get(const u8 *cmos);
 u64 rtc_date_seconds(const struct rtc_date *);

@@ -15,7 +15,8 @@ u64 timer_now(void);
  */
 void timer_alarm(u64 when);
 
-/* Seconds, minutes and so on of the real clock, as the battery-backed clock shows them, in binary.
+/*
+ * Seconds, minutes and so on of the real clock, as the battery-backed clock shows them, in binary.
  */
 struct wall_time {
 	unsigned second, minute, hour, day, month, year;

@@ -47,8 +47,10 @@ struct hw_mark {
 	u32 ebx, esi, edi, ebp, esp, eip;
 };
 
-/* Returns 0 when it is set, and the value given to hw_unwind() when that comes back to it. The
- * function that called hw_mark() must not have returned. */
+/*
+ * Returns 0 when it is set, and the value given to hw_unwind() when that comes back to it. The
+ * function that called hw_mark() must not have returned.
+ */
 __attribute__((returns_twice)) int hw_mark(struct hw_mark *);
 NORETURN void hw_unwind(struct hw_mark *, int value);
 

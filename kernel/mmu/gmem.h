@@ -18,7 +18,8 @@
 #define GMEM_HOLE_START 0x000a0000u
 #define GMEM_HOLE_END   0x00100000u
 
-/* Who wants to hear of writes to a frame. Watched frames are never writable in the shadow tables.
+/*
+ * Who wants to hear of writes to a frame. Watched frames are never writable in the shadow tables.
  */
 enum watch { WATCH_DESCRIPTORS = 1 << 0, WATCH_CODE = 1 << 1 };
 
@@ -26,8 +27,10 @@ struct gmem {
 	u32 size;   /* bytes, from guest-physical 0; a multiple of PAGE_SIZE */
 	hpa_t base; /* where guest-physical 0 lies */
 
-	/* A pointer to the frame, valid until the next call. hw/ gives a mapping slot, a host test
-	 * an array. */
+	/*
+	 * A pointer to the frame, valid until the next call. hw/ gives a mapping slot, a host test
+	 * an array.
+	 */
 	void *(*map)(struct gmem *, u32 gfn);
 
 	u8 *watch; /* a set of enum watch for each frame; may be NULL: nobody watches */

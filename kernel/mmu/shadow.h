@@ -43,14 +43,18 @@ struct shadow_counts {
 struct shadow {
 	struct gmem *mem;
 
-	/* The pool: `pages` page tables at `table`, whose host-physical addresses run on from
-	 * `table_hpa`. The first two are the roots. From `used` on they are free, and all zero. */
+	/*
+	 * The pool: `pages` page tables at `table`, whose host-physical addresses run on from
+	 * `table_hpa`. The first two are the roots. From `used` on they are free, and all zero.
+	 */
 	u32 (*table)[1024];
 	hpa_t table_hpa;
 	u32 pages, used;
 
-	/* The monitor's window: directory entries [first, first + count), copied from `window` into
-	 * every root. */
+	/*
+	 * The monitor's window: directory entries [first, first + count), copied from `window` into
+	 * every root.
+	 */
 	unsigned window_first, window_count;
 	const u32 *window;
 
@@ -71,12 +75,16 @@ enum shadow_result {
 	SHADOW_WINDOW,  /* the address is in the monitor's window: emulate the access */
 };
 
-/* `pages` tables (at least 4) at `table`, page-aligned, host-physical address `table_hpa`, below
- * 4 GiB as the machine's RAM is; all are cleared here. */
+/*
+ * `pages` tables (at least 4) at `table`, page-aligned, host-physical address `table_hpa`, below 4
+ * GiB as the machine's RAM is; all are cleared here.
+ */
 void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u32 pages);
 
-/* Copies the monitor's directory entries into both roots. They are supervisor entries and never
- * change afterwards. To be called once, before the first fault. */
+/*
+ * Copies the monitor's directory entries into both roots. They are supervisor entries and never
+ * change afterwards. To be called once, before the first fault.
+ */
 void shadow_set_window(struct shadow *, unsigned first, unsigned count, const u32 *entries);
 
 /* Whether an address belongs to the monitor: every access of the guest there is emulated. */
@@ -99,8 +107,10 @@ enum shadow_result shadow_fault(struct shadow *, const struct paging *, gva_t ad
 
 /* Drops every translation. */
 void shadow_flush(struct shadow *);
-/* Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest
- * mapped it by one; then `stale` is set, since one INVLPG of the real CPU does not do). */
+/*
+ * Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest
+ * mapped it by one; then `stale` is set, since one INVLPG of the real CPU does not do).
+ */
 void shadow_invlpg(struct shadow *, gva_t address);
 /* Takes write permission for one frame from every translation that leads there. */
 void shadow_protect(struct shadow *, u32 gfn);

@@ -64,8 +64,10 @@ static u32 *table_at(const struct shadow *s, u32 directory_entry)
 	return s->table[((directory_entry & PTE_FRAME) - table_hpa(s, 0)) >> PAGE_SHIFT];
 }
 
-/* Clears what the log names. The real TLB, and the real MMU's caches of directory entries, do not
- * know of it: a table of the pool may come back in another place, so they must not be used again. */
+/*
+ * Clears what the log names. The real TLB, and the real MMU's caches of directory entries, do not
+ * know of it: a table of the pool may come back in another place, so they must not be used again.
+ */
 static void forget_all(struct shadow *s)
 {
 	for (u32 i = 0; i < s->fill_count; i++)

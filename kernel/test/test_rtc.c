@@ -208,8 +208,10 @@ static void nonsense_becomes_a_date(void **state)
 	}
 }
 
-/* DS "Register C": flags are set whether enabled or not; only enabled ones interrupt; reading
- * clears. */
+/*
+ * DS "Register C": flags are set whether enabled or not; only enabled ones interrupt; reading
+ * clears.
+ */
 static void a_reading_of_c_clears_all(void **state)
 {
 	assert_int_equal(in(RTC_C, SECOND), 0x50);

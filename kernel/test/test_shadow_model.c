@@ -59,8 +59,7 @@ static void add(struct set *set, u32 word)
 	set->word[set->count++] = word;
 }
 
-/* --- the guest's side: what has been offered ----------------------------------------------------
- */
+/* --- the guest's side: what has been offered -------------------------------------------------- */
 
 /* Translations as words: the guest's frame, and what it allows. */
 #define MAY_READ  1u
@@ -122,8 +121,7 @@ static void withdraw_all(void)
 	offer_all();
 }
 
-/* --- the real machine's side: an MMU with a long memory -----------------------------------------
- */
+/* --- the real machine's side: an MMU with a long memory --------------------------------------- */
 
 static struct set seen_directory[ROOT_COUNT][REGIONS], seen_page[ROOT_COUNT][REGIONS][PAGES];
 
@@ -167,8 +165,7 @@ static void obey_stale(void)
 	memset(seen_page, 0, sizeof(seen_page));
 }
 
-/* --- the rule -----------------------------------------------------------------------------------
- */
+/* --- the rule --------------------------------------------------------------------------------- */
 
 static bool is_offered(const struct set *set, u32 gfn, u32 right)
 {
@@ -208,8 +205,7 @@ static void judge(void)
 	}
 }
 
-/* --- the guest's life ---------------------------------------------------------------------------
- */
+/* --- the guest's life ------------------------------------------------------------------------- */
 
 static u32 random_flags(void)
 {

@@ -21,9 +21,8 @@
 #define LINEAR    0xc0583abcu /* directory entry 0x301, page entry 0x183, offset 0xabc */
 #define PDE_AT    (DIRECTORY + 4 * 0x301)
 #define PTE_AT    (TABLE + 4 * 0x183)
-#define IGNORED                                                                          \
-	0xe18u /* caching and software bits, in CR3 and in every entry: kept as they are \
-		*/
+/* Caching and software bits, in CR3 and in every entry: kept as they are. */
+#define IGNORED 0xe18u
 
 static struct gmem mem;
 
@@ -217,8 +216,10 @@ static void every_combination_of_a_small_page(void **state)
 			try_entries(TABLE | flags(i), PAGE | flags(j));
 }
 
-/* The table is never looked at: it holds nothing that would do. Bit 12 is the PAT bit, not
- * reserved. */
+/*
+ * The table is never looked at: it holds nothing that would do. Bit 12 is the PAT bit, not
+ * reserved.
+ */
 static void every_combination_of_a_large_page(void **state)
 {
 	for (unsigned i = 0; i < 128; i++) {
@@ -266,7 +267,8 @@ static void tables_outside_ram_read_as_ones(void **state)
 	struct paging on = {.on = true, .wp = true, .pse = true, .cr3 = 0xfffff000};
 	struct walk w = mmu_walk(&mem, &on, gva(LINEAR), ACCESS_WRITE, 3, true);
 
-	/* A directory of ones: large pages with reserved bits set; without PSE, pages at FFFFF000.
+	/*
+	 * A directory of ones: large pages with reserved bits set; without PSE, pages at FFFFF000.
 	 */
 	assert_false(w.ok);
 	assert_int_equal(w.error, PF_PRESENT | PF_RESERVED | PF_WRITE | PF_USER);

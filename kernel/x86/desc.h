@@ -1,6 +1,6 @@
 /*
- * Segment descriptors, gates, selectors and the task-state segment. Source: SDM
- * 3A 3.4.5, 5.8.3, 6.11, 7.2.1.
+ * Segment descriptors, gates, selectors and the task-state segment. Source: SDM 3A 3.4.5, 5.8.3,
+ * 6.11, 7.2.1.
  *
  *   31          24 23  22 21 20 19      16 15 14 13 12 11     8 7            0
  *  +--------------+---+--+--+--+----------+--+-----+--+--------+--------------+
@@ -20,8 +20,10 @@ struct descriptor {
 
 _Static_assert(sizeof(struct descriptor) == 8, "a descriptor is two words");
 
-/* A segment's attributes: bits 23:8 of a descriptor's high word, as LAR and an SVM control block
- * hold them, limit bits zero. */
+/*
+ * A segment's attributes: bits 23:8 of a descriptor's high word, as LAR and an SVM control block
+ * hold them, limit bits zero.
+ */
 #define ATTR_TYPE      0x000fu
 #define ATTR_ACCESSED  0x0001u
 #define ATTR_WRITABLE  0x0002u /* data */

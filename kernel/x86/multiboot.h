@@ -1,5 +1,4 @@
-/* Multiboot 0.6.96: what a boot loader leaves for a kernel. Source: the specification, 3.1 to 3.3.
- */
+/* Multiboot 0.6.96: what a boot loader leaves for a kernel. Source: its specification, 3.1 to 3.3. */
 #pragma once
 
 #define MULTIBOOT_HEADER_MAGIC 0x1badb002

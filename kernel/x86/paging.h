@@ -19,8 +19,10 @@
 #define PTE_FRAME 0xfffff000u
 
 #define PDE_LARGE_FRAME 0xffc00000u
-/* Bits 20:13 hold address bits 39:32 under PSE-36, which the guest's CPUID does not offer; bit 21
- * is always reserved. */
+/*
+ * Bits 20:13 hold address bits 39:32 under PSE-36, which the guest's CPUID does not offer; bit 21
+ * is always reserved.
+ */
 #define PDE_LARGE_RESERVED 0x003fe000u
 #define LARGE_PAGE_SIZE    (4u * MIB)
 #define PT_ENTRIES         1024u

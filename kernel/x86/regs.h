@@ -1,5 +1,7 @@
-/* Registers of the architecture and the meaning of their bits. Source: SDM 1 3.4.3 (EFLAGS), SDM
- * 3A 2.5 (control registers). */
+/*
+ * Registers of the architecture and the meaning of their bits. Source: SDM 1 3.4.3 (EFLAGS), SDM 3A
+ * 2.5 (control registers).
+ */
 #pragma once
 
 #include "base/types.h"

@@ -33,8 +33,7 @@ enum vector {
 		1u << VECTOR_PF | 1u << VECTOR_AC)
 
 /* The low bits of an error code that names a selector (SDM 3A figure 6-7). */
-#define ERROR_EXT \
-	(1u << 0) /* the fault came while an event from outside the program was delivered */
+#define ERROR_EXT (1u << 0) /* while an event from outside the program was delivered */
 #define ERROR_IDT (1u << 1) /* the index is one of the IDT */
 #define ERROR_TI  (1u << 2) /* the index is one of the LDT */
 

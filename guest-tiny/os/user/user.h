@@ -3,7 +3,8 @@
 
 #include "abi.h"
 
-/* Each program's own. `argument` is what stood behind its name on the command line, maybe nothing.
+/*
+ * Each program's own. `argument` is what stood behind its name on the command line, maybe nothing.
  */
 int main(const char *argument);
 
