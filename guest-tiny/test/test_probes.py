@@ -8,6 +8,7 @@ Intel's Software Developer's Manual). In them {S} stands for SECRET, {1} for sec
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import re
@@ -407,7 +408,10 @@ SAME = sorted(set(EXPECTED) - CAVE_ONLY - DIFFERENT - NO_GOOD_END)
 
 @pytest.fixture(scope="session", autouse=True)
 def guests() -> None:
-    subprocess.run(["make", "-s", "-C", ROOT, f"BUILD={BUILD}", "guests"], check=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / ".guests.lock", "w") as lock:  # one worker of pytest-xdist builds, the others wait
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "-C", ROOT, f"BUILD={BUILD}", "guests"], check=True)
 
 
 @functools.cache
