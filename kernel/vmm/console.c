@@ -44,20 +44,21 @@ static bool is_raw(const struct vm *vm)
 	return !strcmp(vm->name, console_options.raw);
 }
 
+/* What another one has interrupted is shown again, so that a prompt is always whole. */
 void console_flush(struct vm *vm)
 {
 	struct console_line *line = &vm->line;
 
-	if (!line->length)
+	if (line->shown == line->length)
 		return;
 	if (line_open != vm) {
 		close_line();
 		write_prefix(vm);
+		line->shown = 0;
 	}
-	for (unsigned i = 0; i < line->length; i++)
-		serial_write(SERIAL_CONSOLE, line->text[i]);
-	line_open = line->text[line->length - 1] == '\n' ? NULL : vm;
-	line->length = 0;
+	line_open = vm;
+	for (; line->shown < line->length; line->shown++)
+		serial_write(SERIAL_CONSOLE, line->text[line->shown]);
 }
 
 void console_transmit(struct vm *vm, u8 byte)
@@ -71,8 +72,12 @@ void console_transmit(struct vm *vm, u8 byte)
 	if (byte == '\r')
 		return;
 	line->text[line->length++] = byte;
-	if (byte == '\n' || line->length == sizeof line->text)
-		console_flush(vm);
+	if (byte != '\n' && line->length < sizeof line->text)
+		return;
+	console_flush(vm);
+	line->length = line->shown = 0;
+	if (byte == '\n')
+		line_open = NULL;
 }
 
 static void say(const char *format, va_list args)
@@ -124,8 +129,11 @@ static void move_focus(void)
 {
 	struct vm *next = next_machine(focus);
 
-	if (next && next != focus && vm_count > 1)
+	if (next && next != focus && vm_count > 1) {
 		console_log("keyboard to %s%s", next->name, focus ? "" : " (Ctrl-T moves it on)");
+		next->line.shown = 0;
+		console_flush(next);
+	}
 	focus = next;
 }
 

@@ -12,6 +12,7 @@ struct vm;
 struct console_line {
 	char text[128];
 	unsigned length;
+	unsigned shown; /* how much of it stands on the terminal's last line */
 };
 
 struct console_options {
