@@ -11,12 +11,14 @@
 #define BYTE_INTERRUPT 0x01u /* IRQ 1 while an answer waits */
 #define BYTE_SYSTEM    0x04u /* shown in the status: the self-test has passed */
 #define BYTE_DISABLE   0x10u /* the keyboard's clock is held */
+#define BYTE_NO_MOUSE  0x20u
 #define BYTE_TRANSLATE 0x40u
 
 /* The output port. */
 #define PORT_NO_RESET 0x01u
 #define PORT_A20      0x02u
 #define PORT_OUTPUT   0x10u
+#define PORT_IDLE     0xccu /* the clock and data lines of keyboard and mouse are high */
 
 #define KEYBOARD_ACK    0xfa
 #define KEYBOARD_RESEND 0xfe
@@ -52,7 +54,8 @@ static u8 read_data(struct kbc *kbc)
 
 static u8 output_port(const struct kbc *kbc)
 {
-	return PORT_NO_RESET | (kbc->control->a20 ? PORT_A20 : 0) | (kbc->count ? PORT_OUTPUT : 0);
+	return PORT_IDLE | PORT_NO_RESET | (kbc->control->a20 ? PORT_A20 : 0) |
+	       (kbc->count ? PORT_OUTPUT : 0);
 }
 
 static void write_output_port(struct kbc *kbc, u8 value)
@@ -202,7 +205,7 @@ void kbc_init(struct kbc *kbc, struct pic *pic, struct control *control)
 	*kbc = (struct kbc){
 		.pic = pic,
 		.control = control,
-		.command_byte = BYTE_INTERRUPT | BYTE_SYSTEM | BYTE_TRANSLATE,
+		.command_byte = BYTE_INTERRUPT | BYTE_SYSTEM | BYTE_NO_MOUSE | BYTE_TRANSLATE,
 	};
 	update_line(kbc);
 }

@@ -50,8 +50,9 @@ struct pic {
 };
 
 /*
- * As a PC's firmware leaves them: initialised, vectors 0x08 and 0x70, every input masked; the
- * timer's output is high, and its last request has been served.
+ * As a PC's firmware (SeaBIOS) leaves them, and so a Multiboot loader too (specification 3.2):
+ * vectors 0x08 and 0x70, the inputs masked that it has no device for, the timer's line high and its
+ * last request served.
  */
 void pic_init(struct pic *);
 

@@ -36,8 +36,8 @@ enum ocw2 {
 void pic_init(struct pic *pic)
 {
 	*pic = (struct pic){
-		.chip = {{.base = 0x08, .imr = 0xff, .lines = 1 << IRQ_TIMER},
-			{.base = 0x70, .imr = 0xff}},
+		.chip = {{.base = 0x08, .imr = 0xb8, .lines = 1 << IRQ_TIMER},
+			{.base = 0x70, .imr = 0x8e}},
 	};
 }
 

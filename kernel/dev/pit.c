@@ -210,7 +210,7 @@ void pit_init(struct pit *pit, struct pic *pic)
 {
 	static const struct {
 		u8 word, count;
-	} firmware[PIT_CHANNELS] = {{0x36, 0}, {0x54, REFRESH_TICKS}, {0xb6, 0}};
+	} firmware[PIT_CHANNELS] = {{0x34, 0}, {0x54, REFRESH_TICKS}, {0xb6, 0}};
 
 	*pit = (struct pit){.pic = pic};
 	pit->channel[0].counter.gate = pit->channel[1].counter.gate = true;

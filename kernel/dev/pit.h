@@ -40,7 +40,7 @@ struct pit {
 	u8 port61; /* the bits that are written: 3:0 */
 };
 
-/* As a PC's firmware leaves it: counter 0 in mode 3 with the largest count (18.2 Hz). */
+/* As a PC's firmware leaves it: counter 0 in mode 2 with the largest count (18.2 Hz). */
 void pit_init(struct pit *, struct pic *);
 
 /* Ports 0x40 to 0x43. `now`: the machine's clock in nanoseconds; it never goes back. */

@@ -187,7 +187,7 @@ static const struct port_range ports[] = {
 	{0x060, 1, 1, kbc_in, kbc_out},
 	{0x064, 1, 1, kbc_in, kbc_out},
 	{0x0e9, 1, 1, debug_in, debug_out},
-	{0x0f0, 2, 1, zero_in, fpu_out},
+	{0x0f0, 2, 1, ones_in, fpu_out},
 	{0x0f4, 4, 4, zero_in, exit_out},
 	{0x092, 1, 1, port92_in, port92_out},
 	{0x3d4, 2, 1, crtc_in, crtc_out},

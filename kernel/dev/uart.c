@@ -193,6 +193,7 @@ void uart_init(struct uart *u, struct pic *pic, unsigned irq,
 		.irq = irq,
 		.transmit = transmit,
 		.owner = owner,
+		.mcr = UART_MCR_OUT2,
 		.trigger = 1,
 		.divisor = 12, /* firmware's 9600 baud */
 	};

@@ -78,7 +78,10 @@ struct uart {
 	struct uart_queue waiting; /* typed, not yet on the line */
 };
 
-/* Reset state (DS table I), with a terminal attached: CTS, DSR, DCD. `transmit` gets each byte. */
+/*
+ * As firmware leaves it: reset (DS table I), but for OUT2; and a terminal is attached (CTS, DSR,
+ * DCD). `transmit` gets each byte that is sent.
+ */
 void uart_init(struct uart *, struct pic *, unsigned irq, void (*transmit)(void *owner, u8 byte),
 	void *owner);
 

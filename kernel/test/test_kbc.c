@@ -192,7 +192,7 @@ static void linux_finds_a_keyboard_and_no_mouse(void **state)
 {
 	assert_int_equal(status() & FULL, 0);
 	command(0x20);
-	assert_int_equal(answer(), 0x45);
+	assert_int_equal(answer(), 0x65);
 	command(0xaa);
 	assert_int_equal(answer(), 0x55);
 	command(0x60);

@@ -68,7 +68,7 @@ static void reset_values(void **state)
 	assert_int_equal(in(UART_IER), 0x00);
 	assert_int_equal(in(UART_IIR), 0x01);
 	assert_int_equal(in(UART_LCR), 0x00);
-	assert_int_equal(in(UART_MCR), 0x00);
+	assert_int_equal(in(UART_MCR), 0x08);
 	assert_int_equal(in(UART_LSR), 0x60);
 	assert_int_equal(in(UART_MSR), 0xb0);
 	assert_false(line());
@@ -247,6 +247,7 @@ static void a_cause_that_is_not_enabled_does_not_count(void **state)
 
 static void out2_gates_the_request(void **state)
 {
+	out(UART_MCR, 0);
 	out(UART_IER, UART_IER_THRE);
 	assert_false(line());
 	out(UART_MCR, UART_MCR_OUT2);
