@@ -29,7 +29,7 @@
 #define CODE_END  0x2f00u
 #define DIRECTORY 0x20000u
 #define TABLE     0x21000u
-#define TRIALS    150
+#define TRIALS    80
 #define COMPARED  (EFLAGS_ARITH | EFLAGS_DF)
 
 struct machine {
