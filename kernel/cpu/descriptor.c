@@ -182,6 +182,31 @@ static void drop_stale(struct shadow_tables *t, struct vcpu *v, bool local)
 	}
 }
 
+/*
+ * Copies up to 32 descriptors that lie in one page, from number `first` on; one alone if it crosses
+ * into the next page. Returns how many.
+ */
+static unsigned copy_run(
+	struct shadow_table *table, struct vcpu *v, u32 base, unsigned first, unsigned most)
+{
+	struct descriptor run[32] = {{0}};
+	u32 linear = base + first * sizeof run[0];
+	unsigned count = MIN(MIN(most, (unsigned)ARRAY_SIZE(run)),
+		(PAGE_SIZE - (linear & PAGE_MASK)) / (u32)sizeof run[0]);
+	gpa_t address;
+
+	if (!count) {
+		count = 1;
+		run[0] = peek(v, linear);
+	} else if (locate(v, linear, &address)) {
+		gmem_read(v->mem, address, run, count * sizeof run[0]);
+	}
+	for (unsigned level = 0; level < TABLE_COUNT; level++)
+		for (unsigned i = 0; i < count; i++)
+			table->slot[level][first + i] = descriptor_promote(run[i], level);
+	return count;
+}
+
 bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	struct shadow_table *table = local ? &t->ldt : &t->gdt;
@@ -189,14 +214,12 @@ bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 	unsigned usable = local ? GDT_ENTRIES : DESCRIPTOR_INDEX(SELECTOR_MONITOR);
 
 	entries = MIN(entries, usable);
-	for (unsigned i = 0; i < MAX(entries, table->filled); i++) {
-		struct descriptor d = null_descriptor;
-
-		if (i < entries && (local || i > 0))
-			d = peek(v, table_base(v, local) + i * sizeof d);
-		for (unsigned level = 0; level < TABLE_COUNT; level++)
-			table->slot[level][i] = descriptor_promote(d, level);
-	}
+	for (unsigned level = 0; level < TABLE_COUNT; level++)
+		memset(table->slot[level], 0, table->filled * sizeof(struct descriptor));
+	for (unsigned i = 0, count; i < entries; i += count)
+		count = copy_run(table, v, table_base(v, local), i, entries - i);
+	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
+		table->slot[level][0] = null_descriptor; /* the GDT's first is never one */
 	table->filled = entries;
 	drop_stale(t, v, local);
 	return watch_frames(t, v, local);
