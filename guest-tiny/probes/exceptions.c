@@ -12,7 +12,7 @@ SNIPPET(divide_overflow, VALUE "movl $1, %ecx; movl %ecx, %edx; divl %ecx");
 SNIPPET(breakpoint, VALUE "int3");
 SNIPPET(overflow, VALUE "movl $0x7fffffff, %ecx; incl %ecx; into");
 SNIPPET(no_overflow, VALUE "xorl %ecx, %ecx; into");
-SNIPPET(bound, VALUE "boundl %eax, bounds");
+SNIPPET(bound, VALUE "bound %eax, bounds");
 SNIPPET(undefined, VALUE "ud2");
 SNIPPET(lock_register, VALUE ".byte 0xf0, 0x40"); /* LOCK INC EAX */
 SNIPPET(fpu_absent, VALUE "fnop");
