@@ -144,3 +144,10 @@ selftest:
 .PHONY: bench
 bench: $(BUILD)/cave.elf $(BUILD)/guest/tinyos.elf $(BENCHES)
 	$(PYTHON) tools/bench.py --build $(BUILD) $(BENCH)
+
+# --- for those who work on it: form, editors, debugger (tools/check.py, tools/gdb) ------------------------------------
+
+# make check [CHECK="format lint text size openings comments layers purity reading labs"]
+.PHONY: check
+check: $(KERNEL_OBJ)
+	$(PYTHON) -m check --build $(BUILD) $(CHECK)

@@ -60,7 +60,8 @@ static void absent(void)
 
 static void string_out(void)
 {
-	char digits[] = "0123456789abcdef", text[8];
+	static const char digits[] = "0123456789abcdef";
+	char text[8];
 	const char *from = text;
 	u32 count = sizeof text;
 

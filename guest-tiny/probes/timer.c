@@ -64,7 +64,7 @@ static u32 now(void)
 	return rdtsc();
 }
 
-static void wait_for(volatile u32 *counter, u32 more)
+static void wait_for(const volatile u32 *counter, u32 more)
 {
 	u32 end = *counter + more;
 
@@ -77,7 +77,7 @@ static void wait_for(volatile u32 *counter, u32 more)
  * The same without HLT: while halted, QEMU 7.2 under -icount loses every second periodic interrupt
  * of the RTC.
  */
-static void spin_for(volatile u32 *counter, u32 more)
+static void spin_for(const volatile u32 *counter, u32 more)
 {
 	u32 end = *counter + more;
 
