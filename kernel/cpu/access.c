@@ -1,11 +1,10 @@
 /*
  * How an emulated instruction reaches memory, as the processor would:
  *
- *   segment:offset --segment()--> linear --translate()--> one span of physical bytes, or two where
- * a page ends limit, type            guest's tables  |
- *                                                         +-- RAM: copied at once
- *                                                         +-- else a device: asked piece by piece
- * through the vmm
+ *   segment:offset --> linear --> one span of physical bytes, or two where a page ends
+ *              limit,        guest's      |
+ *              type          tables       +-- RAM: copied at once
+ *                                         +-- else a device: asked through the vmm, by pieces
  */
 #include "cpu/access.h"
 
@@ -20,10 +19,7 @@ struct span {
 	bool ram;
 };
 
-/*
- * SDM 3A 5.3: limits; the bytes of an expand-down segment lie above its limit, up to 64 KiB or 4
- * GiB.
- */
+/* SDM 3A 5.3. The bytes of an expand-down segment lie above its limit, up to 64 KiB or 4 GiB. */
 static bool within_limit(const struct segment *s, u32 offset, unsigned bytes)
 {
 	u32 last = offset + bytes - 1;
@@ -45,6 +41,10 @@ static bool type_allows(const struct segment *s, bool write)
 	return !write || s->attr & ATTR_WRITABLE;
 }
 
+/*
+ * The segment's part. Most guests use flat segments, base 0 and limit 4 GiB, for which all of this
+ * comes out true; but a kernel that sets its first GDT up, or a thread's FS and GS, does not.
+ */
 enum step access_segment(
 	struct vcpu *v, enum sreg seg, u32 offset, unsigned bytes, bool write, gva_t *linear)
 {
@@ -92,7 +92,14 @@ static enum step translate(
 	return translate_page(v, gva(linear.v + first), bytes - first, how, &span[1]);
 }
 
-/* Puts one question to the vmm, or takes the answer that an earlier attempt has already got. */
+/*
+ * Puts one question to the vmm, or takes the answer that an earlier attempt has already got. What
+ * ADD [device], EAX does, attempt by attempt:
+ *
+ *   1  read: asked, stops
+ *   2  read: answered    sum    write: asked, stops
+ *   3  read: answered    sum    write: answered    flags and EIP change
+ */
 static enum step ask(struct emulation *e, struct exit question, u32 *answer)
 {
 	if (e->used < e->answers) {
@@ -111,10 +118,7 @@ static u32 low_bytes(unsigned size)
 	return 0xffffffff >> (32 - 8 * size);
 }
 
-/*
- * The next piece of a device access: devices see naturally aligned bytes, words and doublewords
- * only.
- */
+/* Bytes of the next piece: devices see aligned bytes, words and doublewords only. */
 static unsigned piece(u32 address, unsigned left)
 {
 	if (left >= 4 && address % 4 == 0)
@@ -122,6 +126,7 @@ static unsigned piece(u32 address, unsigned left)
 	return left >= 2 && address % 2 == 0 ? 2 : 1;
 }
 
+/* Registers have low bytes first: what the pieces answer is put together as memory would have it. */
 static enum step device_read(struct emulation *e, struct span s, u32 *value)
 {
 	unsigned done = 0;
@@ -138,6 +143,7 @@ static enum step device_read(struct emulation *e, struct span s, u32 *value)
 	return STEP_DONE;
 }
 
+/* A write is asked too: the device has to take it before the instruction goes on. */
 static enum step device_write(struct emulation *e, struct span s, u32 value)
 {
 	unsigned done = 0;
@@ -202,6 +208,10 @@ enum step access_write(
 	return STEP_DONE;
 }
 
+/*
+ * All the checks and no access. Accessed and dirty bits wait for the access itself, since an
+ * instruction that faults later must leave no mark on its first page.
+ */
 static enum step probe(
 	struct vcpu *v, enum sreg seg, u32 offset, unsigned bytes, enum access access)
 {
@@ -224,6 +234,7 @@ enum step access_probe_read(
 	return probe(v, seg, offset, size, ACCESS_READ);
 }
 
+/* For what the processor itself reads and writes: code, descriptors, TSS, the FPU's image. */
 enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,
 	enum access access, unsigned cpl)
 {
@@ -242,6 +253,7 @@ enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned byt
 	return STEP_DONE;
 }
 
+/* Ports are devices without an address: the same question, but never more than one piece. */
 enum step access_port_in(struct vcpu *v, struct emulation *e, u16 port, unsigned size, u32 *value)
 {
 	TRY(ask(e, (struct exit){.kind = EXIT_PORT, .size = size, .port = port}, value));

@@ -52,6 +52,7 @@ static u32 logic(u32 *flags, unsigned size, u32 result)
 	return result;
 }
 
+/* Only ADC and SBB look at CF; they are what long numbers are added with. */
 u32 alu_binary(enum alu_op op, u32 *flags, unsigned size, u32 a, u32 b)
 {
 	bool carry = *flags & EFLAGS_CF;
@@ -95,11 +96,13 @@ u32 alu_dec(u32 *flags, unsigned size, u32 a)
 	return result;
 }
 
+/* 0 - a, with that subtraction's flags: CF says that `a` was not zero. */
 u32 alu_neg(u32 *flags, unsigned size, u32 a)
 {
 	return subtract(flags, size, 0, a, false);
 }
 
+/* CF is the bit as it was before. The other flags are undefined, and stay. */
 u32 alu_bit(enum bit_op op, u32 *flags, unsigned size, u32 a, unsigned bit)
 {
 	u32 mask = 1u << (bit & (8 * size - 1));
@@ -118,6 +121,7 @@ u32 alu_bit(enum bit_op op, u32 *flags, unsigned size, u32 a, unsigned bit)
 	return a;
 }
 
+/* ZF speaks of the source here, not of the result. */
 bool alu_scan(bool reverse, u32 *flags, u32 a, u32 *index)
 {
 	alu_set_flag(flags, EFLAGS_ZF, a == 0);
@@ -130,6 +134,7 @@ bool alu_scan(bool reverse, u32 *flags, u32 a, u32 *index)
 /* Conditions come in pairs: an odd number negates the even one before it. */
 bool alu_condition(u32 flags, unsigned cc)
 {
+	/* After CMP a, b: a < b if the difference is negative, unless it has overflowed. */
 	bool less = !(flags & EFLAGS_SF) != !(flags & EFLAGS_OF);
 	bool holds = false;
 

@@ -16,6 +16,7 @@ static void set_product_flags(u32 *flags, bool wide)
 	alu_set_flag(flags, EFLAGS_OF, wide);
 }
 
+/* Unsigned and signed differ in the upper half alone, and in what makes it needed. */
 void alu_mul(u32 *flags, unsigned size, u32 a, u32 b, u32 *high, u32 *low)
 {
 	split((u64)a * b, size, high, low);
@@ -30,6 +31,7 @@ void alu_imul(u32 *flags, unsigned size, u32 a, u32 b, u32 *high, u32 *low)
 	set_product_flags(flags, product != (s32)alu_sign_extend(*low, size));
 }
 
+/* On entry *high and *low are the dividend, on return remainder and quotient, as in EDX and EAX. */
 bool alu_div(unsigned size, u32 divisor, u32 *high, u32 *low)
 {
 	u64 dividend = (u64)*high << 8 * size | *low;
@@ -120,6 +122,7 @@ u16 alu_aas(u32 *flags, u16 ax)
 	return adjust_unpacked(flags, ax, -1);
 }
 
+/* AAD before a division, AAM after a multiplication: two digits in AH and AL, and a number. */
 u16 alu_aad(u32 *flags, u16 ax, u8 radix)
 {
 	u8 al = ax + (ax >> 8) * radix;

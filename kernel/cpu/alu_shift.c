@@ -26,6 +26,7 @@ static u64 turn_left(u64 value, unsigned bits, unsigned count)
 	return (value << count | value >> (bits - count)) & ((1ull << bits) - 1);
 }
 
+/* CF is the bit that went around the end. SF, ZF, AF and PF stay. */
 static u32 rotate(bool left, u32 *flags, unsigned bits, u32 a, unsigned count)
 {
 	unsigned turn = count % bits;
@@ -39,6 +40,7 @@ static u32 rotate(bool left, u32 *flags, unsigned bits, u32 a, unsigned count)
 	return result;
 }
 
+/* CF is one more bit of the ring. Turning right by n is turning left by all the others. */
 static u32 rotate_through_carry(bool left, u32 *flags, unsigned bits, u32 a, unsigned count)
 {
 	unsigned ring = bits + 1, turn = count % ring;

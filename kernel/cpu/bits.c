@@ -1,4 +1,7 @@
-/* Shifts, rotates, bit strings and bit scans. */
+/*
+ * Shifts, rotates, bit strings and bit scans. A bit string's operand is addressed like no other's: see
+ * bit_string().
+ */
 #include "cpu/alu.h"
 #include "cpu/instructions.h"
 
@@ -47,6 +50,7 @@ static enum step bit_string(struct vcpu *v, struct emulation *e)
 	s32 bit = immediate ? i->imm : alu_sign_extend(access_get_reg(v, i->reg, size), size);
 	u32 flags = v->eflags, at = access_offset(v, i), a;
 
+	/* Rounded towards minus infinity, so that bit -1 is the top bit of the unit below. */
 	if (!immediate)
 		at = (at + (bit >> (size == 4 ? 5 : 4)) * size) & alu_mask(i->addr_size);
 	if (!i->has_memory) {

@@ -25,11 +25,13 @@ static u32 relative(const struct vcpu *v, const struct emulation *e)
 	return v->eip + e->insn.length + e->insn.imm;
 }
 
+/* A jump that is not taken checks nothing. */
 static enum step jump_if(struct vcpu *v, struct emulation *e, bool taken)
 {
 	return taken ? jump(v, e, relative(v, e)) : emulation_next(v, e);
 }
 
+/* The target is checked before the push: a fault must find the stack as it was. */
 static enum step call(struct vcpu *v, struct emulation *e, u32 target)
 {
 	u32 esp = v->gpr[ESP];

@@ -11,6 +11,7 @@
 
 typedef enum step (*handler)(struct vcpu *, struct emulation *);
 
+/* CS.D says how the code was compiled, for 16 or 32 bits; prefixes choose the other (SDM 3A 3.4.5). */
 static enum decode_status decode(
 	struct vcpu *v, struct emulation *e, const u8 *bytes, unsigned count)
 {
@@ -28,6 +29,7 @@ enum step cpu_fetch(struct vcpu *v, struct emulation *e)
 
 	if (v->eip > v->seg[CS].limit)
 		return emulation_fault(v, VECTOR_GP, 0);
+	/* As much as an instruction can need, for its length is known only when it is decoded. */
 	TRY(access_linear(v, at, bytes, here, ACCESS_FETCH, v->cpl));
 	status = decode(v, e, bytes, here);
 	if (status == DECODE_SHORT && here < count) {
@@ -60,6 +62,7 @@ static enum step undefined(struct vcpu *v, struct emulation *e)
 	return emulation_fault(v, VECTOR_UD, 0);
 }
 
+/* Those run on the real FPU only. They come here if their operand is where ring 3 cannot reach it. */
 static enum step floating_point(struct vcpu *v, struct emulation *e)
 {
 	return emulation_unsupported(
@@ -85,7 +88,7 @@ static enum step group_5(struct vcpu *v, struct emulation *e)
 	return undefined(v, e);
 }
 
-/* Group 6: SLDT STR LLDT LTR VERR VERW. */
+/* Group 6: SLDT STR LLDT LTR are the tables' affair, VERR and VERW the segments'. */
 static enum step group_6(struct vcpu *v, struct emulation *e)
 {
 	if (e->insn.reg < 4)
@@ -230,6 +233,7 @@ enum step cpu_emulate(struct vcpu *v, struct emulation *e)
 	return run(v, e);
 }
 
+/* Reads and writes are numbered together, in the order in which the instruction makes them. */
 void emulation_answer(struct emulation *e, u32 value)
 {
 	e->answer[e->answers++] = value;

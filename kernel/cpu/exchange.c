@@ -6,7 +6,7 @@
 #include "cpu/alu.h"
 #include "cpu/instructions.h"
 
-/* XCHG with r/m (86, 87), XCHG with eAX (90-97; 90 itself is NOP or PAUSE, and changes nothing). */
+/* XCHG with r/m (86, 87), XCHG with eAX (90-97). */
 static enum step exchange(struct vcpu *v, struct emulation *e)
 {
 	const struct insn *i = &e->insn;
@@ -19,6 +19,7 @@ static enum step exchange(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
+/* One byte long, and so the shortest way to do nothing: 90 exchanges eAX with itself. */
 static enum step exchange_accumulator(struct vcpu *v, struct emulation *e)
 {
 	unsigned size = e->insn.op_size, reg = e->insn.opcode & 7;
@@ -66,7 +67,10 @@ static enum step compare_exchange(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
-/* CMPXCHG8B: EDX:EAX against memory, ECX:EBX into it. Of the flags only ZF changes. */
+/*
+ * CMPXCHG8B: EDX:EAX against memory, ECX:EBX into it. Of the flags only ZF changes.
+ * Its operand is read and written as two doublewords; no one can see the state between them.
+ */
 static enum step compare_exchange_8(struct vcpu *v, struct emulation *e)
 {
 	const struct insn *i = &e->insn;

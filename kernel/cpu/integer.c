@@ -1,4 +1,7 @@
-/* Arithmetic and logic: operands are fetched here, alu.c computes. */
+/*
+ * Arithmetic and logic. Operands are fetched here and results stored; alu.c computes. Flags are
+ * computed into a copy first, because the store may still stop the instruction.
+ */
 #include "cpu/alu.h"
 #include "cpu/instructions.h"
 
@@ -68,6 +71,7 @@ static enum step count_register(struct vcpu *v, struct emulation *e)
 
 enum unary { UNARY_INC, UNARY_DEC, UNARY_NOT, UNARY_NEG };
 
+/* NOT is the only arithmetic instruction that changes no flag (SDM 2B, NOT). */
 static enum step unary(struct vcpu *v, struct emulation *e, enum unary op)
 {
 	unsigned size = opcode_size(&e->insn);
@@ -110,7 +114,7 @@ static void set_double(struct vcpu *v, unsigned size, u32 high, u32 low)
 	access_set_reg(v, EDX, size, high);
 }
 
-/* MUL IMUL DIV IDIV of group 3. */
+/* MUL IMUL DIV IDIV of group 3: one operand is named, the other implied. */
 static enum step multiply_divide(struct vcpu *v, struct emulation *e)
 {
 	unsigned size = opcode_size(&e->insn);

@@ -54,6 +54,7 @@ static enum step move_wider(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
+/* LEA computes an address and does not use it: no segment, no fault. */
 static enum step load_address(struct vcpu *v, struct emulation *e)
 {
 	access_set_reg(v, e->insn.reg, e->insn.op_size, access_offset(v, &e->insn));
@@ -72,6 +73,7 @@ static enum step move_if(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
+/* SETcc: a condition as a number, 0 or 1. */
 static enum step set_if(struct vcpu *v, struct emulation *e)
 {
 	TRY(rm_write(v, e, 1, alu_condition(v->eflags, e->insn.opcode)));

@@ -1,4 +1,7 @@
-/* What an instruction's operands name: registers, memory by ModRM, the stack. */
+/*
+ * What an instruction's operands name: registers, memory by ModRM, the stack. A handler asks for "the
+ * operand in r/m" and need not know which of the first two it is.
+ */
 #include "cpu/access.h"
 #include "cpu/instructions.h"
 
@@ -24,6 +27,7 @@ void access_set_reg(struct vcpu *v, unsigned reg, unsigned size, u32 value)
 		v->gpr[reg - 4] = (v->gpr[reg - 4] & ~0xff00u) | (value & 0xff) << 8;
 }
 
+/* A sum of up to three parts, modulo the address size: it may well wrap (SDM 1 3.7.5). */
 u32 access_offset(const struct vcpu *v, const struct insn *i)
 {
 	u32 offset = i->disp;
@@ -57,6 +61,7 @@ enum step rm_modify(struct vcpu *v, struct emulation *e, unsigned size, u32 *val
 	return rm_read(v, e, size, value);
 }
 
+/* The last step that may fail: what follows it in a handler only changes registers. */
 enum step rm_write(struct vcpu *v, struct emulation *e, unsigned size, u32 value)
 {
 	const struct insn *i = &e->insn;
@@ -73,6 +78,7 @@ static u32 stack_mask(const struct vcpu *v)
 	return v->seg[SS].attr & ATTR_DB ? 0xffffffff : 0xffff;
 }
 
+/* The stack grows down: `distance` is negative, that is, a large number, for a push. */
 static u32 stack_move(const struct vcpu *v, u32 esp, u32 distance)
 {
 	u32 mask = stack_mask(v);
@@ -96,6 +102,7 @@ enum step access_pop(struct vcpu *v, struct emulation *e, u32 *esp, unsigned siz
 	return STEP_DONE;
 }
 
+/* Each push by itself: on a 16-bit stack they may wrap, and the last may lie in another page. */
 enum step access_probe_pushes(struct vcpu *v, struct emulation *e, unsigned count, unsigned size)
 {
 	u32 esp = v->gpr[ESP];

@@ -13,6 +13,7 @@ static enum step push(struct vcpu *v, struct emulation *e, u32 value)
 	return emulation_next(v, e);
 }
 
+/* FF /6. An address that ESP is part of is computed with ESP before the push (SDM 2B, PUSH). */
 static enum step push_rm(struct vcpu *v, struct emulation *e)
 {
 	u32 value;
@@ -115,6 +116,7 @@ static enum step enter(struct vcpu *v, struct emulation *e)
 	return emulation_next(v, e);
 }
 
+/* The reverse: ESP goes back to the frame, and the caller's EBP is popped from there. */
 static enum step leave(struct vcpu *v, struct emulation *e)
 {
 	u32 esp = v->gpr[ESP], value;

@@ -56,6 +56,7 @@ static enum step write_destination(struct vcpu *v, struct emulation *e, u32 valu
 	return STEP_DONE;
 }
 
+/* The destination is probed before the source is read, which may be a device: it is read once. */
 static enum step movs(struct vcpu *v, struct emulation *e)
 {
 	u32 value;
@@ -93,6 +94,7 @@ static enum step compare(struct vcpu *v, struct emulation *e, bool scan)
 	return STEP_DONE;
 }
 
+/* As for MOVS: a byte that a port has given cannot be given back. */
 static enum step ins(struct vcpu *v, struct emulation *e)
 {
 	unsigned size = opcode_size(&e->insn);
@@ -104,6 +106,7 @@ static enum step ins(struct vcpu *v, struct emulation *e)
 	return write_destination(v, e, value);
 }
 
+/* The processor asks for permission at every iteration, and so do we (SDM 2B, OUTS). */
 static enum step outs(struct vcpu *v, struct emulation *e)
 {
 	unsigned size = opcode_size(&e->insn);
@@ -153,7 +156,10 @@ enum step emulate_string(struct vcpu *v, struct emulation *e)
 		TRY(iterate(v, e));
 		return emulation_next(v, e);
 	}
-	for (unsigned n = 0; n < STRING_BATCH; n++) {
+	/* A program that is stepped through stops after each iteration (SDM 3B 17.3.1.4). */
+	unsigned batch = v->eflags & EFLAGS_TF ? 1 : STRING_BATCH;
+
+	for (unsigned n = 0; n < batch; n++) {
 		u32 count = index_of(v, i, ECX);
 
 		if (count == 0)
@@ -161,7 +167,7 @@ enum step emulate_string(struct vcpu *v, struct emulation *e)
 		TRY(iterate(v, e));
 		access_set_reg(v, ECX, i->addr_size, count - 1);
 		e->answers = e->used = 0; /* the devices of this iteration are done with */
-		if (comparison_ends(v, i))
+		if (count == 1 || comparison_ends(v, i))
 			return emulation_next(v, e);
 	}
 	return STEP_DONE;

@@ -208,6 +208,11 @@ static void string_in_batches(void **state)
 	assert_int_equal(v.gpr[ECX], 0);
 	assert_int_equal(v.gpr[EDI], 0x4000 + 600);
 	assert_int_equal(peek(0x4000 + 598), 'x' << 8 | 'x');
+
+	v.gpr[ECX] = 2;
+	v.eflags |= EFLAGS_TF; /* stepped through: one at a time */
+	assert_int_equal(RUN("\xf3\xaa"), STEP_DONE);
+	assert_int_equal(v.gpr[ECX], 1);
 }
 
 static void string_ports(void **state)
