@@ -183,6 +183,17 @@ def test_the_monitor_is_out_of_the_guests_reach(window):
     assert max(m.physical for m in outside) < base + (4 << 20)
 
 
+def test_what_cannot_be_emulated_in_the_window_names_the_way_out():
+    modules = [(BUILD / "guest/window_mmx.elf", "vm=red"), (COUNT, "vm=blue")]
+    result = cave(modules)
+    assert result.status == KILLED
+    why = "accesses the monitor's window; start cave with window=ADDRESS to move it (linear address e0400000)"
+    assert re.search(rf"red was stopped: .* at [0-9a-f]{{8}} {re.escape(why)}", said(result))
+    assert len(result.lines_by_machine["blue"]) == 11
+    moved = cave(modules, "window=0xd0000000")
+    assert moved.status == GOOD and moved.lines_by_machine["red"][1].startswith("store: returned 5eed1234")
+
+
 def set_register(gdb, number: int, value: int) -> None:
     assert gdb.ask(f"P{number:x}=" + struct.pack("<I", value).hex()) == "OK"
 
