@@ -82,7 +82,7 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 	while (step != STEP_EXIT) {
 		if (v->event.kind != EVENT_NONE) {
 			step = event_deliver(v, exit);
-			s->segments = true;
+			s->segments = s->changed = true;
 		} else if (v->intr && vcpu_interruptible(v)) {
 			exit->kind = EXIT_WINDOW;
 			return;

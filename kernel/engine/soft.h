@@ -28,6 +28,7 @@ struct soft {
 	bool answer;            /* the instruction in `emulation` waits for the vmm's answer */
 	bool rebuild[2];        /* the guest's GDT, LDT must be read again */
 	bool segments;          /* the real segment registers must be chosen anew */
+	bool changed;           /* these, or anything beyond the general registers */
 	bool stepping;          /* the real TF is ours, for one instruction */
 	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
 	u32 cr4_features;
@@ -50,6 +51,8 @@ void soft_apply(struct soft *, unsigned effects);
 /* A watched frame that holds a descriptor table was written. */
 void soft_descriptors_written(struct soft *);
 
+/* Whether the real FPU holds this vcpu's state. */
+bool soft_owns_fpu(const struct soft *);
 /* Gives the real FPU to this vcpu; takes it away, so that vcpu->fpu is up to date. */
 void soft_take_fpu(struct soft *);
 void soft_release_fpu(struct soft *);

@@ -10,9 +10,15 @@
 static struct {
 	u32 cr0, cr3, cr4;
 	struct descriptor *gdt, *ldt;
-	struct vcpu *debug; /* whose DR0-3 and DR7 are loaded */
+	struct soft *loaded; /* who was the last to load them */
+	struct vcpu *debug;  /* whose DR0-3 and DR7 are loaded */
 	struct vcpu *fpu;   /* whose state the FPU holds */
 } real;
+
+bool soft_owns_fpu(const struct soft *s)
+{
+	return real.fpu == s->vcpu;
+}
 
 void soft_take_fpu(struct soft *s)
 {
@@ -21,20 +27,22 @@ void soft_take_fpu(struct soft *s)
 		cpu_save_fpu(&real.fpu->fpu);
 	cpu_restore_fpu(&s->vcpu->fpu);
 	real.fpu = s->vcpu;
+	s->changed = true; /* TS goes */
 	s->counts.fpu_loads++;
 }
 
 void soft_release_fpu(struct soft *s)
 {
-	if (real.fpu != s->vcpu)
+	if (!soft_owns_fpu(s))
 		return;
 	cpu_save_fpu(&s->vcpu->fpu);
 	real.fpu = NULL;
+	s->changed = true;
 }
 
 static void load_control(struct soft *s)
 {
-	u32 cr0 = control_real_cr0(s->vcpu, real.fpu == s->vcpu);
+	u32 cr0 = control_real_cr0(s->vcpu, soft_owns_fpu(s));
 	u32 cr4 = control_real_cr4(s->vcpu, s->cr4_features);
 	u32 cr3 = shadow_root(&s->shadow, s->vcpu->cpl == 0 ? ROOT_KERNEL : ROOT_USER).v;
 
@@ -97,6 +105,8 @@ static void load_tables(struct soft *s)
 
 static void load_segments_of(struct soft *s)
 {
+	struct hw_frame *f = &s->frame;
+
 	for (unsigned local = 0; local < 2; local++)
 		if (s->rebuild[local]) {
 			if (descriptor_rebuild(&s->tables, s->vcpu, local))
@@ -108,7 +118,24 @@ static void load_segments_of(struct soft *s)
 		return;
 	for (unsigned i = 0; i < SREG_COUNT; i++)
 		s->loaded[i] = descriptor_select(&s->tables, s->vcpu, i);
+	f->es = s->loaded[ES];
+	f->cs = s->loaded[CS];
+	f->ss = s->loaded[SS];
+	f->ds = s->loaded[DS];
+	f->fs = s->loaded[FS];
+	f->gs = s->loaded[GS];
 	s->segments = false;
+}
+
+/* All but the general registers. Most traps change nothing of it, so that it can stay as it is. */
+static void load_machine(struct soft *s)
+{
+	load_segments_of(s);
+	load_tables(s);
+	load_control(s);
+	load_debug(s);
+	real.loaded = s;
+	s->changed = false;
 }
 
 static void load_frame(struct soft *s)
@@ -126,36 +153,24 @@ static void load_frame(struct soft *s)
 	f->edi = v->gpr[EDI];
 	f->eip = v->eip;
 	f->eflags = vcpu_real_eflags(v);
-	f->es = s->loaded[ES];
-	f->cs = s->loaded[CS];
-	f->ss = s->loaded[SS];
-	f->ds = s->loaded[DS];
-	f->fs = s->loaded[FS];
-	f->gs = s->loaded[GS];
 	if (s->stepping)
 		f->eflags = (f->eflags | EFLAGS_TF) & ~EFLAGS_IF;
 }
 
 void soft_load(struct soft *s)
 {
-	load_segments_of(s);
-	load_tables(s);
-	load_control(s);
-	load_debug(s);
+	if (s->changed || s->shadow.stale || real.loaded != s)
+		load_machine(s);
 	load_frame(s);
 }
 
-/* Segment registers that the guest loaded without a trap. */
-static void follow_segments(struct soft *s)
+/* A segment register that the guest may have loaded without a trap. */
+static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
 {
-	const struct hw_frame *f = &s->frame;
-	const u16 now[SREG_COUNT] = {f->es, f->cs, f->ss, f->ds, f->fs, f->gs};
-
-	for (unsigned i = 0; i < SREG_COUNT; i++)
-		if (now[i] != s->loaded[i]) {
-			descriptor_follow(s->vcpu, i, now[i]);
-			s->loaded[i] = now[i];
-		}
+	if (now == s->loaded[which])
+		return;
+	descriptor_follow(s->vcpu, which, now);
+	s->loaded[which] = now;
 }
 
 void soft_store(struct soft *s)
@@ -177,11 +192,17 @@ void soft_store(struct soft *s)
 	/* While we step, the real TF is not the guest's. */
 	vcpu_set_user_eflags(
 		v, s->stepping ? (f->eflags & ~EFLAGS_TF) | (v->eflags & EFLAGS_TF) : f->eflags);
-	follow_segments(s);
+	follow_segment(s, ES, f->es);
+	follow_segment(s, CS, f->cs);
+	follow_segment(s, SS, f->ss);
+	follow_segment(s, DS, f->ds);
+	follow_segment(s, FS, f->fs);
+	follow_segment(s, GS, f->gs);
 }
 
 void soft_apply(struct soft *s, unsigned effects)
 {
+	s->changed = true;
 	if (effects & EFFECT_FLUSH) {
 		shadow_flush(&s->shadow);
 		for (unsigned local = 0; local < 2; local++)
@@ -203,4 +224,5 @@ void soft_apply(struct soft *s, unsigned effects)
 void soft_descriptors_written(struct soft *s)
 {
 	s->rebuild[0] = s->rebuild[1] = true;
+	s->changed = true;
 }

@@ -83,11 +83,17 @@ enum step soft_resume(struct soft *s, struct exit *exit)
 
 /*
  * A protection fault: nearly always an instruction of the guest's kernel that ring 3 may not run.
- * What the emulator does not know is never privileged, so then the fault is the guest's own.
+ * The real processor has fetched it, so its page is there, and the monitor sees it where the guest
+ * does. What the emulator does not know is never privileged: then the fault is the guest's own.
  */
 static enum step protection_fault(struct soft *s, struct exit *exit)
 {
-	enum step step = soft_emulate(s, exit);
+	const struct vcpu *v = s->vcpu;
+	const u8 *code = (const u8 *)(v->seg[CS].base + v->eip);
+	enum step step = cpu_fetch_mapped(s->vcpu, &s->emulation, code);
+
+	if (step == STEP_DONE)
+		step = run_instruction(s, exit);
 
 	if (step == STEP_EXIT && exit->kind == EXIT_UNSUPPORTED &&
 		!cpu_emulates(&s->emulation.insn))
@@ -139,10 +145,10 @@ static enum step page_fault(struct soft *s, struct exit *exit)
 	return STEP_FAULT;
 }
 
-/* The FPU is free for the taking unless the guest itself set TS or EM. */
+/* Whoever holds the FPU and still comes here has set TS or EM itself. */
 static enum step no_fpu(struct soft *s)
 {
-	if (s->vcpu->cr0 & (CR0_TS | CR0_EM))
+	if (soft_owns_fpu(s))
 		return exception(s, VECTOR_NM, 0);
 	soft_take_fpu(s);
 	return STEP_DONE;
