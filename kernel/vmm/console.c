@@ -4,7 +4,6 @@
 #include "base/printf.h"
 #include "base/string.h"
 #include "hw/serial.h"
-#include "vmm/scheduler.h"
 #include "vmm/vm.h"
 
 #define KEY_NEXT 0x14 /* Ctrl-T */
@@ -146,7 +145,7 @@ void console_focus(void)
 static void type(struct vm *vm, u8 byte)
 {
 	if (platform_receive(&vm->platform, byte))
-		scheduler_wake(vm);
+		vm_wake(vm);
 }
 
 void console_input(void)

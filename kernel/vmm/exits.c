@@ -5,7 +5,6 @@
 #include "hw/interrupt.h"
 #include "hw/trap.h"
 #include "vmm/console.h"
-#include "vmm/scheduler.h"
 
 /* The machine asked its hardware for an end. */
 static void handle_request(struct vm *vm)

@@ -13,8 +13,6 @@
  */
 #include "vmm/scheduler.h"
 
-#include "base/check.h"
-#include "base/math64.h"
 #include "hw/interrupt.h"
 #include "hw/timer.h"
 #include "hw/trap.h"
@@ -35,19 +33,6 @@ void scheduler_abandon(void)
 	hw_unwind(&loop_mark, 1);
 }
 
-/* A ready machine that does not run: its clock stands at `clock`. */
-static void stop_clock(struct vm *vm, u64 clock)
-{
-	vm->stopped_clock = clock;
-	vm->state = VM_READY;
-}
-
-void scheduler_wake(struct vm *vm)
-{
-	if (vm->state == VM_HALTED)
-		stop_clock(vm, vm_clock(vm));
-}
-
 /*
  * Halted machines whose time has come are ready from then on. The deadline was computed when the
  * machine halted: nothing but a key changes its devices while it is halted.
@@ -62,7 +47,7 @@ static u64 wake_sleepers(void)
 		if (vm->state != VM_HALTED)
 			continue;
 		if (vm->wake <= now)
-			stop_clock(vm, vm->wake - vm->vcpu.clock_zero);
+			vm_stop_clock(vm, vm->wake - vm->vcpu.clock_zero);
 		else
 			next = MIN(next, vm->wake);
 	}
@@ -140,7 +125,7 @@ static void run_turn(struct vm *vm, u64 quantum)
 		exits_handle(vm);
 	}
 	if (vm->state == VM_READY)
-		stop_clock(vm, vm_clock(vm));
+		vm_stop_clock(vm, vm_clock(vm));
 	current = NULL;
 }
 

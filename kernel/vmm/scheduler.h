@@ -8,9 +8,6 @@
 /* Runs all machines until every one has ended. `quantum`: nanoseconds of one turn. */
 void scheduler_run(u64 quantum);
 
-/* Something has happened to a halted machine that its processor should look at. */
-void scheduler_wake(struct vm *);
-
 /* The machine that runs, or NULL. */
 struct vm *scheduler_current(void);
 

@@ -7,7 +7,6 @@
 #include "hw/memory.h"
 #include "hw/timer.h"
 #include "vmm/report.h"
-#include "vmm/scheduler.h"
 
 struct vm *vms[VM_MAX];
 unsigned vm_count;
@@ -86,6 +85,18 @@ struct vm *vm_create(const char *name, u32 memory, const char **why)
 u64 vm_clock(const struct vm *vm)
 {
 	return timer_now() - vm->vcpu.clock_zero;
+}
+
+void vm_stop_clock(struct vm *vm, u64 clock)
+{
+	vm->stopped_clock = clock;
+	vm->state = VM_READY;
+}
+
+void vm_wake(struct vm *vm)
+{
+	if (vm->state == VM_HALTED)
+		vm_stop_clock(vm, vm_clock(vm));
 }
 
 void vm_end(struct vm *vm, bool well, const char *how)

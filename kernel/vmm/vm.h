@@ -57,3 +57,9 @@ PRINTF_LIKE(2, 3) void vm_kill(struct vm *, const char *reason, ...);
 
 /* The machine's clock now. It must be the one that runs, or halted. */
 u64 vm_clock(const struct vm *);
+
+/* It is ready but does not run: its clock stands at `clock` until it does. */
+void vm_stop_clock(struct vm *, u64 clock);
+
+/* Something has happened that the processor of a halted machine should look at. */
+void vm_wake(struct vm *);
