@@ -1,6 +1,15 @@
-/* The bus: finds who answers, and cuts accesses to the width of what is there. */
+/*
+ * The bus: finds who answers, and cuts accesses to the width of what is there.
+ *
+ *   IN EAX, 0x20    --> [pic 0x20-0x21, one byte wide]:  0x20, 0x21 to the PIC, 0x22, 0x23 to nobody
+ *   OUT 0xf4, EAX   --> [exit 0xf4-0xf7, four bytes]:    whole
+ */
 #include "dev/bus.h"
 
+/*
+ * The searches are linear: the ranges are few, the busiest stand first, and the exit that leads here
+ * has cost a hundred times more.
+ */
 static const struct port_range *find_ports(const struct bus *bus, u16 port)
 {
 	for (unsigned i = 0; i < bus->port_ranges; i++)
@@ -17,17 +26,24 @@ static const struct mmio_range *find_mmio(const struct bus *bus, u32 address)
 	return NULL;
 }
 
+/* Whether an access is the device's as a whole: not too wide for it, and not beyond its end. */
+static bool fits(u32 offset, unsigned size, u32 count, unsigned width)
+{
+	return size <= width && offset + size <= count;
+}
+
 u32 bus_port_in(struct bus *bus, u16 port, unsigned size, u64 now)
 {
 	const struct port_range *range = find_ports(bus, port);
 	u32 value = 0;
 
-	if (range && size <= range->width && port - range->first + size <= range->count)
+	if (range && fits(port - range->first, size, range->count, range->width))
 		return range->in(bus->machine, port, size, now);
-	if (size == 1) {
+	if (size == 1) { /* nobody drives the data lines, and pull-ups make them ones */
 		bus->absent++;
 		return 0xff;
 	}
+	/* Byte by byte, and each may find another device or none: the ISA bus does just that. */
 	for (unsigned i = 0; i < size; i++)
 		value |= bus_port_in(bus, port + i, 1, now) << 8 * i;
 	return value;
@@ -37,7 +53,7 @@ void bus_port_out(struct bus *bus, u16 port, unsigned size, u32 value, u64 now)
 {
 	const struct port_range *range = find_ports(bus, port);
 
-	if (range && size <= range->width && port - range->first + size <= range->count)
+	if (range && fits(port - range->first, size, range->count, range->width))
 		range->out(bus->machine, port, size, value, now);
 	else if (size == 1)
 		bus->absent++;
@@ -51,7 +67,7 @@ u32 bus_mmio_read(struct bus *bus, gpa_t address, unsigned size, u64 now)
 	const struct mmio_range *range = find_mmio(bus, address.v);
 	u32 offset = range ? address.v - range->first : 0, value = 0;
 
-	if (range && size <= range->width && offset + size <= range->count)
+	if (range && fits(offset, size, range->count, range->width))
 		return range->read(bus->machine, offset, size, now);
 	if (size == 1) {
 		bus->absent++;
@@ -67,7 +83,7 @@ void bus_mmio_write(struct bus *bus, gpa_t address, unsigned size, u32 value, u6
 	const struct mmio_range *range = find_mmio(bus, address.v);
 	u32 offset = range ? address.v - range->first : 0;
 
-	if (range && size <= range->width && offset + size <= range->count)
+	if (range && fits(offset, size, range->count, range->width))
 		range->write(bus->machine, offset, size, value, now);
 	else if (size == 1)
 		bus->absent++;

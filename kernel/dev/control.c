@@ -13,6 +13,7 @@ void control_init(struct control *control)
 	*control = (struct control){.a20 = true};
 }
 
+/* The machine stops at its first request, but the instruction that makes it may make two. */
 void control_power_off(struct control *control, u32 status, const char *reason)
 {
 	if (control->request != REQUEST_NONE)

@@ -30,6 +30,7 @@
 #define PORT61_OUT    0x20u
 #define REFRESH_TICKS 18u /* between two toggles: 15 us (IBM PC/AT technical reference, port 61) */
 
+/* Ticks until `now`. From the machine's start on, never by adding up: so nothing drifts. */
 static u64 tick_at(u64 now)
 {
 	return mul_div(now, PIT_HZ, NS_PER_SECOND);
@@ -90,6 +91,7 @@ static void latch_count(struct pit *pit, struct pit_channel *ch)
 	ch->latched = true;
 }
 
+/* The status is kept until read, like a count, in a latch of its own (DS "Read-Back Command"). */
 static void latch_status(struct pit *pit, struct pit_channel *ch)
 {
 	const struct counter *c = &ch->counter;
@@ -101,6 +103,7 @@ static void latch_status(struct pit *pit, struct pit_channel *ch)
 		     (c->null ? STATUS_NULL_COUNT : 0) | ch->access << 4 | c->mode << 1 | c->bcd;
 }
 
+/* A bit that is set means: do not latch. */
 static void read_back(struct pit *pit, u8 value)
 {
 	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
@@ -113,6 +116,7 @@ static void read_back(struct pit *pit, u8 value)
 	}
 }
 
+/* A control word forgets all that a counter's port was about to do. */
 static void set_mode(struct pit *pit, struct pit_channel *ch, u8 value)
 {
 	unsigned mode = value >> 1 & 7;
@@ -136,6 +140,7 @@ static void control(struct pit *pit, u8 value)
 		set_mode(pit, ch, value);
 }
 
+/* The byte that is not written is zero (DS "Write Operations"). */
 static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
 {
 	if (ch->access == ACCESS_LOW) {
@@ -153,6 +158,7 @@ static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
 	update_timer(pit);
 }
 
+/* From the latch if there is one, else from the counter as it runs. */
 static u8 read_count(struct pit *pit, struct pit_channel *ch)
 {
 	u16 count = ch->latched ? ch->latch : counter_value(&ch->counter, pit->tick);
@@ -171,7 +177,7 @@ u8 pit_read(struct pit *pit, u16 port, u64 now)
 	if ((port & 3) == 3) /* the control word cannot be read: nobody drives the bus */
 		return 0xff;
 	catch_up(pit, now);
-	if (ch->status_latched) {
+	if (ch->status_latched) { /* it comes first, then the count */
 		ch->status_latched = false;
 		return ch->status;
 	}

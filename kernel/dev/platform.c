@@ -1,4 +1,8 @@
-/* The wiring of a PC: which device is behind which port. */
+/*
+ * The wiring of a PC: which device is behind which port. The bus knows a machine only as a pointer;
+ * each function here turns that back into one, and calls the device that is meant. The table of all
+ * ports stands below them.
+ */
 #include "dev/platform.h"
 
 #define DEBUG_PORT 0xe9 /* Bochs and QEMU: reads as its own number, so that a guest can find it */
@@ -19,6 +23,7 @@ static void pic_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
 	pic_write(&p->pic, port, value);
 }
 
+/* Port 0x61 belongs to the PIT: its gate, and its output. */
 static u32 pit_in(void *machine, u16 port, unsigned size, u64 now)
 {
 	struct platform *p = machine;
@@ -106,6 +111,7 @@ static void cf9_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
 	control_write_cf9(&p->control, port, size, value);
 }
 
+/* isa-debug-exit: one to four bytes of status. */
 static void exit_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
 {
 	struct platform *p = machine;
@@ -125,6 +131,7 @@ static void debug_out(void *machine, u16 port, unsigned size, u32 value, u64 now
 	p->debug(p->owner, value);
 }
 
+/* A write here lowers what the FPU's error pin has latched (IBM PC/AT technical reference). */
 static void fpu_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
 {
 	struct platform *p = machine;
@@ -146,6 +153,7 @@ static void crtc_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
 	screen_write_crtc(&p->screen, port, value);
 }
 
+/* The screen's memory, the only device that answers at addresses. */
 static u32 memory_read(void *machine, u32 offset, unsigned size, u64 now)
 {
 	struct platform *p = machine;
@@ -199,6 +207,7 @@ static const struct mmio_range mmio[] = {
 	{SCREEN_BASE, SCREEN_BYTES, 4, memory_read, memory_write},
 };
 
+/* The PIC first: the others set their request lines when they start. */
 void platform_init(struct platform *p, const struct platform_config *config)
 {
 	p->bus = (struct bus){
@@ -225,6 +234,7 @@ void platform_advance(struct platform *p, u64 now)
 	rtc_advance(&p->rtc, now);
 }
 
+/* A deadline that has passed unseen is due at once. */
 u64 platform_deadline(const struct platform *p, u64 now)
 {
 	u64 timer = pit_deadline(&p->pit), clock = rtc_deadline(&p->rtc);

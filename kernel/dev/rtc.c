@@ -33,11 +33,13 @@
 #define CMOS_EXTENDED_FOUND  0x30 /* as 0x17 */
 #define CMOS_ABOVE_16M       0x34 /* in 64 KiB */
 
+/* 0, 2, 4, 6 to 9 and the century; 1, 3 and 5 are the alarm's. */
 static bool is_date(unsigned index)
 {
 	return index <= RTC_YEAR ? !(index & 1) || index >= RTC_WEEKDAY : index == RTC_CENTURY;
 }
 
+/* With the divider held in reset nothing counts: no updates, no periods (DS table 4). */
 static bool divider_held(const struct rtc *rtc)
 {
 	return (rtc->cmos[RTC_A] & A_RESET) == A_RESET;
@@ -49,6 +51,7 @@ static bool is_stopped(const struct rtc *rtc)
 	return rtc->cmos[RTC_B] & RTC_B_SET || divider_held(rtc);
 }
 
+/* Both counts begin at `epoch`, where the divider was last let go. */
 static u64 seconds_at(const struct rtc *rtc, u64 now)
 {
 	return div64(now - rtc->epoch, NS_PER_SECOND);
@@ -95,9 +98,10 @@ static u64 next_period(const struct rtc *rtc)
 		return NEVER;
 	tick = (div64(rtc->ticks, every) + 1) * every;
 	/* 10^9 / 32768 = 1953125 / 64, rounded up */
-	return rtc->epoch + ((tick * 1953125 + 63) >> 6);
+	return rtc->epoch + mul_div(tick, 1953125, 64) + (tick % 64 != 0);
 }
 
+/* An alarm is looked for at every update: once a second is rare enough. */
 static u64 next_interrupt(const struct rtc *rtc)
 {
 	/* A flag that is set already interrupts no second time. */

@@ -35,6 +35,7 @@ static u32 days_in_month(u32 year, unsigned month)
 	return days[month] + (month == 1 && is_leap(year));
 }
 
+/* Register B says how numbers are written: binary or two decimal digits. */
 static u8 encode(const u8 *cmos, unsigned v)
 {
 	return cmos[RTC_B] & RTC_B_BINARY ? v : v / 10 % 10 << 4 | v % 10;
@@ -45,7 +46,7 @@ static unsigned decode(const u8 *cmos, u8 v)
 	return cmos[RTC_B] & RTC_B_BINARY ? v : (v >> 4) * 10 + (v & 15);
 }
 
-/* 0 to 23 to 12, 1 to 11, and the same with bit 7, unless register B wants 24 hours. */
+/* Hours 0 to 23; by the other clock 12, 1 to 11, and the same again with bit 7 set. */
 static u8 encode_hour(const u8 *cmos, unsigned hour)
 {
 	if (cmos[RTC_B] & RTC_B_24H)
@@ -91,7 +92,7 @@ void rtc_date_put(u8 *cmos, u64 seconds)
 	u32 year = EPOCH_YEAR + days / 366, month = 0;
 
 	cmos[RTC_WEEKDAY] = (days + EPOCH_WEEKDAY) % 7 + 1;
-	while (days_to_year(year + 1) <= days)
+	while (days_to_year(year + 1) <= days) /* from a guess that is never too late */
 		year++;
 	days -= days_to_year(year);
 	while (days >= days_in_month(year, month))

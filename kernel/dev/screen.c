@@ -1,4 +1,7 @@
-/* The text screen's memory and cursor registers. */
+/*
+ * The text screen's memory and cursor registers. The memory is plain: the adapter would draw it, and
+ * here nobody looks. Words are in memory order, little-endian on guest and monitor alike.
+ */
 #include "dev/screen.h"
 
 #include "base/string.h"

@@ -24,6 +24,7 @@ static u8 queue_take(struct uart_queue *q)
 	return byte;
 }
 
+/* A receiver without FIFOs has one register. */
 static unsigned capacity(const struct uart *u)
 {
 	return u->fifo ? UART_FIFO : 1;
@@ -45,6 +46,7 @@ static u8 modem_lines(const struct uart *u)
 	       (u->mcr & UART_MCR_OUT1 ? MSR_RI : 0) | (u->mcr & UART_MCR_OUT2 ? MSR_DCD : 0);
 }
 
+/* In loopback a change of an output is a change of an input, and noted as one. */
 static void write_mcr(struct uart *u, u8 value)
 {
 	u8 before = modem_lines(u), changed;
@@ -56,13 +58,16 @@ static void write_mcr(struct uart *u, u8 value)
 	u->msr_delta |= changed >> 4;
 }
 
+/* FIFO control, a write-only register at IIR's place. */
 static void write_fcr(struct uart *u, u8 value)
 {
 	static const u8 triggers[] = {1, 4, 8, 14};
 	bool on = value & UART_FCR_ENABLE;
 
-	/* Turning the FIFOs on or off empties them, and the other bits count only with them on
-	 * (DS "FCR, bit 0"). What waits outside is not lost: it arrives after the clearing. */
+	/*
+	 * Turning the FIFOs on or off empties them, and the other bits count only with them on (DS
+	 * "FCR, bit 0"). What waits outside is not lost: it arrives after the clearing.
+	 */
 	if (on != u->fifo || (on && value & UART_FCR_CLEAR))
 		u->rx.count = 0;
 	u->fifo = on;
@@ -93,11 +98,13 @@ static void write_data(struct uart *u, u8 value)
 	uart_sent(u);
 }
 
+/* What an empty receiver gives is not defined: nothing. */
 static u8 read_data(struct uart *u)
 {
 	return u->rx.count ? queue_take(&u->rx) : 0;
 }
 
+/* The transmitter is always empty. Reading takes the error away (DS "LSR"). */
 static u8 read_lsr(struct uart *u)
 {
 	u8 value = LSR_EMPTY | (u->rx.count ? UART_LSR_DATA : 0) | (u->overrun ? UART_LSR_OVER : 0);
@@ -106,6 +113,7 @@ static u8 read_lsr(struct uart *u)
 	return value;
 }
 
+/* Reading forgets the changes (DS "MSR"). */
 static u8 read_msr(struct uart *u)
 {
 	u8 value = modem_lines(u) | u->msr_delta;
@@ -142,11 +150,13 @@ u8 uart_read(struct uart *u, enum uart_register reg)
 {
 	u8 value = read_register(u, reg);
 
+	uart_update(u); /* the PIC sees the request fall before the next byte raises it again */
 	fill(u);
 	uart_update(u);
 	return value;
 }
 
+/* The baud rate has no effect, since the line is infinitely fast; but it must read back. */
 static void write_divisor(struct uart *u, unsigned shift, u8 value)
 {
 	u->divisor = (u->divisor & ~(0xff << shift)) | value << shift;
