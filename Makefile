@@ -53,7 +53,7 @@ KERNEL_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(KERNEL_SRC)))
 # Linked to run at WINDOW and loaded at 1 MiB; -pie keeps the relocations, so that the window can move at boot. It is linked
 # twice: the first image tells where the functions are, the second carries their names, for panics.
 LINK = $(CROSS_LD) -m elf_i386 -T kernel/cave.ld -pie --no-dynamic-linker -z notext -z norelro -z noexecstack \
-	--no-warn-rwx-segments --build-id=none
+	--build-id=none
 
 $(BUILD)/cave.elf: $(BUILD)/symbols.o
 	echo "  LINK  $@"
