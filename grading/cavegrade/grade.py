@@ -69,7 +69,8 @@ def grade(bench: Bench, submission: Path, watch=lambda verdict: None) -> Grade:
 
 
 def explain(bench: Bench, monitor: Path, failed: list[Verdict]) -> None:
-    """Adds the monitor's last exits to each failure."""
+    """Adds the monitor's last exits to each failure of a run that came to an end."""
+    failed = [verdict for verdict in failed if verdict.ended]
     run = bench.lab.budget, bench.lab.memory, LAST_EXITS
     traces = [bench.pool.submit(last_exits, monitor, bench.probes[v.behaviour.probe], *run) for v in failed]
     for verdict, trace in zip(failed, traces):

@@ -16,6 +16,7 @@ class Verdict:
     outcome: str  # PASSED, FAILED, SKIPPED
     story: Failed | None = None
     last: list[str] = field(default_factory=list)  # the monitor's own last lines
+    ended: bool = False  # the machine ended by itself
     exits: list[str] = field(default_factory=list)  # and what it did last
 
     @property

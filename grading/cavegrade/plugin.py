@@ -58,8 +58,10 @@ class Grader:
             return Verdict(behaviour, SKIPPED, Failed(str(error.msg)))
         story = error if isinstance(error, Failed) else Failed(f"the grader itself fails: {error!r}", [report.longreprtext])
         case = self.cases[behaviour.probe]
-        last = [] if case.exception() else case.result().run.cave.lines_by_machine.get("cave", [])[-LAST_LINES:]
-        return Verdict(behaviour, FAILED, story, last)
+        if case.exception():
+            return Verdict(behaviour, FAILED, story)
+        cave = case.result().run.cave
+        return Verdict(behaviour, FAILED, story, cave.lines_by_machine.get("cave", [])[-LAST_LINES:], cave.status is not None)
 
     def _behaviour(self, item) -> Behaviour:
         return next(b for b in self.lab.behaviours if b.name == item.name.removeprefix("test_"))

@@ -50,6 +50,7 @@ def bench():
     """One seed, one workshop: what does not change between submissions is built once."""
     lab = labs.find(ROOT, 2)
     build = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
-    bench = Bench(Workshop(ROOT, build / "selftest"), lab, SEED)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    bench = Bench(Workshop(ROOT, build / "selftest" / worker), lab, SEED)
     yield bench
     bench.close()

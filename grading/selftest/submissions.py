@@ -104,7 +104,7 @@ WRONG = [
     # --- mistakes in events
     Submission("error_code_dropped", EVENT, "push_frame", "if (event->has_error)\n\t\tword[n++] = event->error;", "",
                lost("descriptor_tables exceptions gates system_call user_privilege double_fault")),
-    Submission("iret_to_the_wrong_stack", EVENT, "return_from_event", "esp = f.esp;", "esp += 2 * size;",
+    Submission("iret_to_the_wrong_stack", EVENT, "return_from_event", "v->seg[SS] = stack;", "",
                lost("exceptions gates system_call user_privilege double_fault")),
     Submission("iret_keeps_level", EVENT, "return_from_event", "v->cpl = cpl;", "",
                lost("exceptions gates system_call user_privilege double_fault")),
