@@ -44,7 +44,7 @@ static void fetch_translates(void **state)
 /* The quick way reads the bytes where it is shown them, and takes the slow way at a page's end. */
 static void fetch_from_mapped_code(void **state)
 {
-	static const u8 inc[] = {0x40}, mov[] = {0xb8, 0x11, 0x22};
+	static const u8 inc[] = {0x40}, mov[] = {0xb8, 0x11, 0x22, 0x33, 0x44};
 
 	turn_paging_on();
 	assert_int_equal(cpu_fetch_mapped(&v, &e, inc), STEP_DONE);
@@ -59,6 +59,11 @@ static void fetch_from_mapped_code(void **state)
 	expect_page_fault(cpu_fetch_mapped(&v, &e, mov), 0x2000, 0);
 	v.seg[CS].limit = 0x1fff;
 	expect_fault(cpu_fetch_mapped(&v, &e, mov), VECTOR_GP, 0);
+	v.eip = 0x1ff0; /* all bytes in the page, one beyond the limit */
+	v.seg[CS].limit = 0x1ff3;
+	poke(0x1ff0, 0x332211b8);
+	expect_fault(cpu_fetch_mapped(&v, &e, mov), VECTOR_GP, 0);
+	v.eip = 0x1ffd;
 	v.seg[CS].limit = 0x1ffc;
 	expect_fault(cpu_fetch_mapped(&v, &e, NULL), VECTOR_GP, 0);
 }

@@ -55,11 +55,12 @@ static void faults_change_nothing(void **state)
 	v.gpr[EBP] = 0x6010;
 	v.gpr[ESI] = DEVICE;
 	v.gpr[EDI] = 0x7000;
-	UNTOUCHED("\x01\x03", 0x5000, PF_WRITE);         /* ADD [EBX], EAX */
-	UNTOUCHED("\x87\x03", 0x5000, PF_WRITE);         /* XCHG [EBX], EAX */
-	UNTOUCHED("\x0f\xc1\x03", 0x5000, PF_WRITE);     /* XADD [EBX], EAX */
-	UNTOUCHED("\x0f\xc7\x0b", 0x5000, PF_WRITE);     /* CMPXCHG8B [EBX] */
-	UNTOUCHED("\x60", 0x5ffc, PF_WRITE);             /* PUSHA */
+	UNTOUCHED("\x01\x03", 0x5000, PF_WRITE);     /* ADD [EBX], EAX */
+	UNTOUCHED("\x87\x03", 0x5000, PF_WRITE);     /* XCHG [EBX], EAX */
+	UNTOUCHED("\x0f\xc1\x03", 0x5000, PF_WRITE); /* XADD [EBX], EAX */
+	UNTOUCHED("\x0f\xc7\x0b", 0x5000, PF_WRITE); /* CMPXCHG8B [EBX] */
+	UNTOUCHED("\x60", 0x5ffc, PF_WRITE);         /* PUSHA */
+	assert_false(pte(0x6000) & (PTE_A | PTE_D));
 	UNTOUCHED("\xc8\x00\x00\x05", 0x5ffc, PF_WRITE); /* ENTER 0, 5 */
 	UNTOUCHED("\xc8\x09\x00\x00", 0x5ffb, PF_WRITE); /* ENTER 9, 0 */
 	UNTOUCHED("\x8f\x03", 0x5000, PF_WRITE);         /* POP [EBX] */
@@ -253,6 +254,8 @@ static void fpu_state(void **state)
 	v.cr4 |= CR4_OSFXSR;
 	poke(0x4008, 0x1f80);
 	assert_int_equal(RUN("\x0f\xae\x13"), STEP_DONE); /* LDMXCSR [EBX] */
+	poke(0x4008, 0x11f80);
+	expect_fault(RUN("\x0f\xae\x13"), VECTOR_GP, 0);
 	v.gpr[EBX] = 0x4100;
 	assert_int_equal(RUN("\x0f\xae\x1b"), STEP_DONE); /* STMXCSR [EBX] */
 	assert_int_equal(peek(0x4100), 0x1f80);
