@@ -98,10 +98,16 @@ static void write_data(struct uart *u, u8 value)
 	uart_sent(u);
 }
 
-/* What an empty receiver gives is not defined: nothing. */
+/*
+ * What an empty receiver gives is not defined: nothing. The PIC sees the request fall before the
+ * next byte comes in and raises it again.
+ */
 static u8 read_data(struct uart *u)
 {
-	return u->rx.count ? queue_take(&u->rx) : 0;
+	u8 byte = u->rx.count ? queue_take(&u->rx) : 0;
+
+	uart_update(u);
+	return byte;
 }
 
 /* The transmitter is always empty. Reading takes the error away (DS "LSR"). */
@@ -150,7 +156,6 @@ u8 uart_read(struct uart *u, enum uart_register reg)
 {
 	u8 value = read_register(u, reg);
 
-	uart_update(u); /* the PIC sees the request fall before the next byte raises it again */
 	fill(u);
 	uart_update(u);
 	return value;
