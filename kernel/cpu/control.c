@@ -57,7 +57,8 @@ void control_set_cr3(struct vcpu *v, struct emulation *e, u32 value)
 /*
  * PE and PG are the monitor's need; WP protects its text from itself; NE, since an FPU error must
  * come as #MF and not by the real interrupt controller. MP and EM act on ring 3 as the guest means
- * them; AM must not act on its kernel, whose real level is 3 as well (3A 6.15, #AC). TS is set as well while the FPU holds another machine's state.
+ * them; AM must not act on its kernel, whose real level is 3 as well (3A 6.15, #AC). TS is set as
+ * well while the FPU holds another machine's state, and MP, so that WAIT does not look at it either.
  */
 u32 control_real_cr0(const struct vcpu *v, bool owns_fpu)
 {
@@ -66,7 +67,7 @@ u32 control_real_cr0(const struct vcpu *v, bool owns_fpu)
 	cr0 |= v->cr0 & (CR0_MP | CR0_EM | CR0_TS);
 	if (v->cpl == 3)
 		cr0 |= v->cr0 & CR0_AM;
-	return owns_fpu ? cr0 : cr0 | CR0_TS;
+	return owns_fpu ? cr0 : cr0 | CR0_TS | CR0_MP;
 }
 
 /*
