@@ -36,9 +36,10 @@ struct descriptor descriptor_promote(struct descriptor d, enum table_level level
 		return null_descriptor;
 	if (!(attr & ATTR_ACCESSED))
 		d.high &= ~ATTR_BITS(ATTR_P);
-	if (level == TABLE_USER || is_conforming(attr))
+	if (level == TABLE_USER)
 		return d;
-	if ((attr & ATTR_CODE) && (attr & ATTR_DPL) == ATTR_DPL)
+	/* Code that virtual ring 3 might be on its way to: the transfer there must not be silent. */
+	if ((attr & ATTR_CODE) && (attr & (ATTR_DPL | ATTR_CONFORM)))
 		d.high &= ~ATTR_BITS(ATTR_P);
 	d.high |= ATTR_BITS(ATTR_DPL);
 	return d;
@@ -116,6 +117,8 @@ static bool watch_frames(struct shadow_tables *t, struct vcpu *v, bool local)
 	const struct shadow_table *other = local ? &t->gdt : &t->ldt;
 	bool changed = false;
 
+	if (descriptor_located(t, v, local))
+		return false;
 	for (unsigned i = 0; i < table->frames; i++)
 		if (table->frame[i] != ~0u)
 			gmem_unwatch(v->mem, table->frame[i], WATCH_DESCRIPTORS);

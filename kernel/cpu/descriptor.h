@@ -4,9 +4,9 @@
  * descriptors must be there too. There is one pair of tables for each virtual privilege level:
  *
  *                         guest's descriptor      in the kernel's table    in the user's table
- *   code, data  DPL 0-2                           DPL 3                    as it is (not loadable)
- *   data        DPL 3                             as it is                 as it is
- *   code        DPL 3                             not present: IRET traps  as it is
+ *   code        DPL 0, not conforming             DPL 3                    as it is (not loadable)
+ *   code        DPL 1-3, or conforming            not present: IRET traps  as it is
+ *   data                                          DPL 3                    as it is
  *   not yet accessed                              not present: load traps  not present
  *   gates, TSS, LDT                               null                     null
  *
