@@ -83,7 +83,7 @@ include guest-tiny/guest.mk
 # --- host tests of the pure folders -----------------------------------------------------------------------------------
 
 HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all -Ikernel -MMD -MP
-HOST_SRC    := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.c,$(PURE_DIRS)))))
+HOST_SRC    := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.c,$(PURE_DIRS)))) kernel/hw/window.c)
 HOST_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRC) kernel/test/support.c)
 UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(sort $(wildcard kernel/test/test_*.c)))
 HOST_LIBS   := -lcmocka -lZydis -lunicorn
