@@ -151,3 +151,9 @@ bench: $(BUILD)/cave.elf $(BUILD)/guest/tinyos.elf $(BENCHES)
 .PHONY: check
 check: $(KERNEL_OBJ)
 	$(PYTHON) -m check --build $(BUILD) $(CHECK)
+
+# make gdb [VMS=...] [APPEND=...] [GDB_FLAGS=...]: as `make run`, stopped, under GDB
+.PHONY: gdb
+gdb: $(BUILD)/cave.elf guests
+	$(PYTHON) -m debug --monitor $(BUILD)/cave.elf --append "$(APPEND)" --modules "$(VMS)" --gdb='$(GDB_FLAGS)' \
+		-- $(QEMU_PC) -m 128
