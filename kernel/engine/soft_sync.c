@@ -209,8 +209,8 @@ void soft_apply(struct soft *s, unsigned effects)
 			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
 	}
 	if (effects & EFFECT_INVLPG) {
-		shadow_invlpg(&s->shadow, s->emulation.page);
-		flush_page((const void *)s->emulation.page.v);
+		shadow_invlpg(&s->shadow, s->emulation->page);
+		flush_page((const void *)s->emulation->page.v);
 	}
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
 	s->rebuild[1] |= !!(effects & EFFECT_LDT);

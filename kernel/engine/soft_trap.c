@@ -28,34 +28,32 @@ static enum step single_step(struct soft *s)
 	return exception(s, VECTOR_DB, 0);
 }
 
-static bool uses_fpu_image(const struct insn *insn)
+/* What an instruction is to find in the vcpu, and the vcpu does not have while it runs. */
+static void prepare(struct soft *s, u16 opcode)
 {
-	return insn->opcode == (OPCODE_0F | 0xae);
-}
-
-static bool reads_clock(const struct insn *insn)
-{
-	return (insn->opcode & ~3u) == (OPCODE_0F | 0x30); /* WRMSR RDTSC RDMSR RDPMC */
+	if ((opcode & ~3u) == (OPCODE_0F | 0x30)) /* WRMSR RDTSC RDMSR RDPMC */
+		s->vcpu->tsc = timer_now() - s->vcpu->clock_zero;
+	if (opcode == (OPCODE_0F | 0xae)) /* FXSAVE FXRSTOR */
+		soft_release_fpu(s);
 }
 
 /* Runs the instruction in s->emulation, from its start or again with one more answer. */
 static enum step run_instruction(struct soft *s, struct exit *exit)
 {
-	struct emulation *e = &s->emulation;
+	struct emulation *e = s->emulation;
 	struct vcpu *v = s->vcpu;
 	bool trap_flag = v->eflags & EFLAGS_TF;
 	enum step step;
 
 	e->exit = exit;
-	if (reads_clock(&e->insn))
-		v->tsc = timer_now() - v->clock_zero;
-	if (uses_fpu_image(&e->insn))
-		soft_release_fpu(s);
+	if (e->insn.opcode >= OPCODE_0F)
+		prepare(s, e->insn.opcode);
 	step = cpu_emulate(v, e);
-	s->answer = step == STEP_EXIT && (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
-	if (step != STEP_DONE)
+	if (step != STEP_DONE) {
+		s->answer = step == STEP_EXIT &&
+			    (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
 		return step;
-
+	}
 	s->counts.emulated++;
 	if (e->effects)
 		soft_apply(s, e->effects);
@@ -70,33 +68,30 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 
 enum step soft_emulate(struct soft *s, struct exit *exit)
 {
-	enum step step = cpu_fetch(s->vcpu, &s->emulation);
+	enum step step = soft_fetch(s);
 
 	return step == STEP_DONE ? run_instruction(s, exit) : step;
 }
 
 enum step soft_resume(struct soft *s, struct exit *exit)
 {
-	emulation_answer(&s->emulation, exit->value);
+	s->answer = false;
+	emulation_answer(s->emulation, exit->value);
 	return run_instruction(s, exit);
 }
 
 /*
  * A protection fault: nearly always an instruction of the guest's kernel that ring 3 may not run.
- * The real processor has fetched it, so its page is there, and the monitor sees it where the guest
- * does. What the emulator does not know is never privileged: then the fault is the guest's own.
+ * What the emulator does not know is never privileged: then the fault is the guest's own.
  */
 static enum step protection_fault(struct soft *s, struct exit *exit)
 {
-	const struct vcpu *v = s->vcpu;
-	const u8 *code = (const u8 *)(v->seg[CS].base + v->eip);
-	enum step step = cpu_fetch_mapped(s->vcpu, &s->emulation, code);
+	enum step step = soft_fetch_mapped(s);
 
 	if (step == STEP_DONE)
 		step = run_instruction(s, exit);
-
 	if (step == STEP_EXIT && exit->kind == EXIT_UNSUPPORTED &&
-		!cpu_emulates(&s->emulation.insn))
+		!cpu_emulates(&s->emulation->insn))
 		return exception(s, s->frame.vector, s->frame.error);
 	return step;
 }
@@ -105,7 +100,7 @@ static enum step protection_fault(struct soft *s, struct exit *exit)
 static enum step refuse_access(struct soft *s, struct exit *exit, const char *what)
 {
 	print_to(s->reason, sizeof s->reason, "%s at %08x accesses %s (linear address %08x)",
-		insn_name(&s->emulation.insn), s->vcpu->eip, what, read_cr2());
+		insn_name(&s->emulation->insn), s->vcpu->eip, what, read_cr2());
 	exit->reason = s->reason;
 	return STEP_EXIT;
 }
@@ -115,7 +110,7 @@ static enum step emulate_access(struct soft *s, struct exit *exit, enum shadow_r
 {
 	enum step step = soft_emulate(s, exit);
 
-	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED || cpu_emulates(&s->emulation.insn))
+	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED || cpu_emulates(&s->emulation->insn))
 		return step;
 	if (cause == SHADOW_WINDOW)
 		return refuse_access(
