@@ -63,13 +63,15 @@ static bool stack_holds(const struct segment *ss, u32 esp, u32 bytes)
 }
 
 /*
- * Reads the gate of `event` from the guest's IDT.
+ * Reads the gate of `event` from the guest's IDT, entry event->vector, with the rights of level 0.
  *
  * The caller guarantees: `ext` is ERROR_EXT, or 0 for a software interrupt.
- * After it: *gate is filled, or a fault is pending whose error code is vector * 8 + ERROR_IDT +
- * ext: #GP  the gate lies outside the IDT, is of no gate's type, or (software interrupts only) has
- * a DPL below the current privilege level; #NP  the gate is right but not present. Source: SDM
- * 3A 6.11, 6.12.1.2; the order of the checks, SDM 2A INT n, "Operation".
+ * After it: *gate is filled (a gate of the 286 has an offset of 16 bits; a task gate is no fault
+ * here, deliver() refuses it), or a fault is pending whose error code is vector * 8 + ERROR_IDT +
+ * ext: #GP if the gate lies outside the IDT, is none of the types that an IDT may hold, or (for
+ * software interrupts only) has a DPL below the current privilege level; #NP if the gate is right
+ * but not present.
+ * Source: SDM 3A 6.11, 6.12.1.2; the order of the checks, SDM 2A INT n, "Operation".
  */
 static enum step read_gate(struct vcpu *v, const struct event *event, u32 ext, struct gate *gate)
 {
@@ -105,12 +107,13 @@ static enum step read_gate(struct vcpu *v, const struct event *event, u32 ext, s
 }
 
 /*
- * Reads the handler's code segment into in->code and sets in->cpl, the level it runs at: the
- * segment's DPL, or the current one if it is conforming.
+ * Reads the handler's code segment, by segment_read(), into in->code and sets in->cpl, the level it
+ * runs at: the segment's DPL, or the current one if it is conforming. The RPL of in->code.selector
+ * becomes that level.
  *
  * After it, or a fault: #GP(ext) for a null selector; #GP(selector + ext) if it lies outside its
- * table, is no code, or is less privileged than the current level; #NP(selector + ext) if it is not
- * present. The selector of an error code has its RPL bits cleared.
+ * table (segment_read does this), is no code, or is less privileged than the current level;
+ * #NP(selector + ext) if it is not present. The selector in an error code has its RPL bits cleared.
  * Source: SDM 3A 6.12.1.
  */
 static enum step read_handler(struct vcpu *v, u32 ext, struct entry *in)
@@ -134,7 +137,7 @@ static enum step read_handler(struct vcpu *v, u32 ext, struct entry *in)
 
 /*
  * Finds the stack on which a handler of level 0 runs when it interrupts level 3: in->stack and
- * in->esp, from SS0 and ESP0 of the guest's 32-bit TSS.
+ * in->esp, from SS0 and ESP0 of the guest's 32-bit TSS, read with the rights of level 0.
  *
  * After it, or a fault: #TS(TR's selector + ext) if the TSS is too short; #TS(SS0 + ext) for a
  * wrong segment; #SS(SS0 + ext) for one that is not present (segment_check_stack does these two).
@@ -162,9 +165,10 @@ static enum step read_inner_stack(struct vcpu *v, u32 ext, struct entry *in)
  * current level. EFLAGS are the guest's own (v->eflags), with RF set for an exception other than
  * #DB (SDM 3B 17.3.1.1). Every word takes in->gate.size bytes; stack_move() lowers ESP, and
  * stack_offset() tells where in the segment that is.
- * After it, or a fault: #SS if the frame does not fit, with error code `ext` on the current stack,
- * the new stack's selector + ext on another; or the page fault of the write, which is the level
- * in->cpl's. Write the whole frame by one access_linear(), so that it is there whole or not at all.
+ * After it, or a fault: #SS if the frame does not fit (stack_holds() says), with error code `ext` on
+ * the current stack, the new stack's selector + ext on another; or the page fault of the write,
+ * which is made with the rights of in->cpl. Write the whole frame by one access_linear(), so that it
+ * is there whole or not at all.
  * Source: SDM 3A 6.12.1, figure 6-4.
  */
 static enum step push_frame(struct vcpu *v, const struct event *event, u32 ext, struct entry *in)
@@ -356,13 +360,15 @@ static u32 returned_flags(const struct vcpu *v, u32 popped, unsigned size)
  * IRET: goes back to where the frame at SS:ESP says, at the same level or to an outer one.
  *
  * The caller guarantees: EFLAGS.NT is clear, and the frame is not of virtual-8086 mode.
- * Steps: read EIP, CS, EFLAGS (three words of op_size bytes); check CS by segment_check_return; if
- * it names an outer level read ESP and SS too (five words in all) and check SS by
- * segment_check_stack with #GP; check that EIP lies within the new code segment, else #GP(0). Only
- * then change the vcpu: CS:EIP, EFLAGS by returned_flags() (which needs the old level), SS:ESP and
- * the level, and by segment_drop_privileged() the data segments that the outer level may not use.
- * Returning at the same level moves ESP over the three words, by stack_move(). Source: SDM 2A IRET, "Operation"; SDM
- * 3A 5.8.6.
+ * Steps, each of which may fail: read_frame() of EIP, CS, EFLAGS (three words of `size` bytes);
+ * segment_check_return() of CS; if its RPL is an outer level, read_frame() of ESP and SS too (five
+ * words in all) and segment_check_stack() of SS, with #GP; EIP beyond the limit of the new code
+ * segment is #GP(0); segment_mark() of both segments.
+ * Only then change the vcpu: CS:EIP; EFLAGS by returned_flags(), which needs the old level; SS:ESP
+ * from the frame and the level; and by segment_drop_privileged(), which needs the new one, the data
+ * segments that it may not use. At the same level SS stays and ESP moves over the three words, by
+ * stack_move().
+ * Source: SDM 2A IRET, "Operation"; SDM 3A 5.8.6.
  */
 static enum step return_from_event(struct vcpu *v, unsigned size)
 {
