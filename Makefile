@@ -157,3 +157,8 @@ check: $(KERNEL_OBJ)
 gdb: $(BUILD)/cave.elf guests
 	$(PYTHON) -m debug --monitor $(BUILD)/cave.elf --append "$(APPEND)" --modules "$(VMS)" --gdb='$(GDB_FLAGS)' \
 		-- $(QEMU_PC) -m 128
+
+# For editors (clangd): how each file is compiled.
+.PHONY: compile_commands.json
+compile_commands.json:
+	$(MAKE) --no-print-directory -Bn BUILD=$(BUILD) all $(BENCHES) $(UNIT_TESTS) | $(PYTHON) -m compile_commands > $@
