@@ -4,8 +4,8 @@ import pytest
 from cavegrade.grade import grade
 from cavegrade.model import FAILED, SKIPPED
 from conftest import ROOT
-from course import starter
-from submissions import WRONG
+from course import regions, starter
+from submissions import WRONG, region_body
 
 
 def test_reference_has_all_points(bench):
@@ -21,6 +21,33 @@ def test_starter_has_its_floor(bench, tmp_path):
     first, *others = result.verdicts
     assert "not written yet" in first.story.headline and first.story.read.startswith("labs/lab2-trap-and-emulate/handout.md#")
     assert first.outcome == FAILED and {verdict.outcome for verdict in others} == {SKIPPED}
+
+
+# The steps of the handout: what is written in each, and the points that it promises.
+STEPS = [
+    ("cpu_io_allowed emulate_in emulate_out", 0),
+    ("emulate_lgdt emulate_lidt", 0),
+    ("emulate_cli emulate_sti", 12),
+    ("emulate_hlt emulate_read_cr emulate_write_cr emulate_clts emulate_invlpg", 12),
+    ("read_gate read_handler push_frame enter_handler", 28),
+    ("return_from_event", 56),
+    ("read_inner_stack", 64),
+    ("combine", 100),
+]
+
+
+def test_steps_of_the_handout(bench, tmp_path):
+    """A student who follows the handout has something new after each step, and no step needs a later one."""
+    starter.make(ROOT, tmp_path / "tree")
+    points = []
+    for names, _ in STEPS:
+        for path in bench.lab.student:
+            reference, written = (ROOT / path).read_text(), tmp_path / "tree" / path
+            here = {region.name for region in regions.find(reference, path)} & set(names.split())
+            bodies = {name: region_body(reference, path, name) for name in here}
+            written.write_text(regions.fill(written.read_text(), path, bodies))
+        points.append(grade(bench, tmp_path / "tree").points)
+    assert points == [points for _, points in STEPS]
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
