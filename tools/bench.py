@@ -34,6 +34,7 @@ PM_TIMER, PM_HZ = 0x608, 3579545  # of the PIIX4, where SeaBIOS puts it; ACPI sp
 NO_KEYS = ("never printed", "")  # with a keyboard cavegrade lets QEMU sleep where nothing runs
 BUDGET = 120.0
 HOST_LIMIT = 600.0
+RAM = 128 << 20  # of the machines that cavegrade makes
 WORK_MARK = struct.pack("<4I", *(0xBE4C4BAD * i & 0xFFFFFFFF for i in range(1, 5)))
 STUB_BYTES, FIRST_IRQ, VECTOR_PF = 16, 0x20, 14
 EMULATED = (10, 11, 12, 13)  # #TS #NP #SS #GP: nearly always an instruction that ring 3 may not run
@@ -287,7 +288,7 @@ def show_profile(stays: list[Exit], kind: str) -> None:
 def work_done(machine: Machine) -> tuple[int, int]:
     """How many work pages there are in the machine's memory, and the sum of what they count."""
     with tempfile.NamedTemporaryFile() as file:
-        machine.qmp.monitor(f"pmemsave 0 {128 << 20} {file.name}", machine.deadline)
+        machine.qmp.command("pmemsave", machine.deadline, val=0, size=RAM, filename=file.name)
         memory = Path(file.name).read_bytes()
     found, total, at = 0, 0, memory.find(WORK_MARK)
     while at >= 0:

@@ -59,6 +59,12 @@ enum step cpu_fetch(struct vcpu *, struct emulation *e);
  */
 enum step cpu_fetch_mapped(struct vcpu *, struct emulation *e, const u8 *code);
 
+/* For an instruction that `e` holds from an earlier time: forgets the rest. */
+static inline void emulation_begin(struct emulation *e)
+{
+	e->answers = e->used = e->effects = 0;
+}
+
 /* Runs the fetched instruction. An opcode that is not emulated: STEP_EXIT with EXIT_UNSUPPORTED. */
 enum step cpu_emulate(struct vcpu *, struct emulation *e);
 

@@ -58,6 +58,11 @@ static enum step enter(struct soft *s, struct exit *exit)
 
 	/* An interrupt waits for the end of the next instruction: run just that one (SDM 3A 6.8.3). */
 	s->stepping = s->vcpu->intr && s->vcpu->shadow && (s->vcpu->eflags & EFLAGS_IF);
+	/* IRET to ring 3 would be the monitor's fault; the fetch there is the guest's (SDM 2A, IRET). */
+	if (s->vcpu->eip > s->vcpu->seg[CS].limit) {
+		vcpu_raise(s->vcpu, VECTOR_GP, 0);
+		return STEP_FAULT;
+	}
 	soft_load(s);
 	hw_enter(&s->frame);
 	s->counts.traps++;
@@ -65,6 +70,11 @@ static enum step enter(struct soft *s, struct exit *exit)
 		exit->kind = EXIT_UNSUPPORTED;
 		exit->reason = "it entered virtual-8086 mode, which is not virtualized";
 		return STEP_EXIT;
+	}
+	if (s->frame.vector == VECTOR_REFUSED) {
+		s->segments = s->changed = true;
+		vcpu_raise(s->vcpu, VECTOR_GP, 0); /* as fetching beyond a limit would (3A 5.3) */
+		return STEP_FAULT;
 	}
 	soft_store(s);
 	step = soft_trap(s, exit);

@@ -5,6 +5,7 @@
  *   soft.c        the loop: deliver, enter, trap, settle or exit
  *   soft_sync.c   between the vcpu and the real registers
  *   soft_trap.c   what each trap means
+ *   soft_fetch.c  the instruction that trapped
  */
 #pragma once
 
@@ -17,12 +18,22 @@
 /* Page tables of one machine's shadow: the two roots and what they lead to. */
 #define SHADOW_PAGES 64u
 
+/* An instruction that trapped, under way or done; the next time it is decoded already. */
+struct trapped {
+	u32 at;          /* its linear address */
+	u32 bytes, mask; /* what it looks like, and which of these bytes are its own; 0: not kept */
+	struct emulation emulation;
+};
+
+#define TRAPPED 64u
+
 struct soft {
 	struct hw_frame frame; /* what the world switch exchanges */
 	struct vcpu *vcpu;
 	struct shadow shadow;
 	struct shadow_tables tables;
-	struct emulation emulation;
+	struct emulation *emulation; /* one of these: */
+	struct trapped trapped[TRAPPED];
 	struct engine_counts counts;
 
 	bool answer;            /* the instruction in `emulation` waits for the vmm's answer */
@@ -68,3 +79,10 @@ enum step soft_trap(struct soft *, struct exit *);
 enum step soft_emulate(struct soft *, struct exit *);
 /* Goes on with the instruction whose access the vmm has answered in `exit`. */
 enum step soft_resume(struct soft *, struct exit *);
+
+/* --- soft_fetch.c --- */
+
+/* Both decode the instruction at EIP into s->emulation: STEP_DONE, or STEP_FAULT. */
+enum step soft_fetch(struct soft *);
+/* This one only if the real processor has just fetched the instruction there. */
+enum step soft_fetch_mapped(struct soft *);

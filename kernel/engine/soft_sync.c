@@ -12,7 +12,7 @@ static struct {
 	struct descriptor *gdt, *ldt;
 	struct soft *loaded; /* who was the last to load them */
 	struct vcpu *debug;  /* whose DR0-3 and DR7 are loaded */
-	struct vcpu *fpu;   /* whose state the FPU holds */
+	struct vcpu *fpu;    /* whose state the FPU holds */
 } real;
 
 bool soft_owns_fpu(const struct soft *s)
@@ -203,15 +203,15 @@ void soft_store(struct soft *s)
 void soft_apply(struct soft *s, unsigned effects)
 {
 	s->changed = true;
-	if (effects & EFFECT_FLUSH) {
+	if (effects & EFFECT_FLUSH)
 		shadow_flush(&s->shadow);
-		for (unsigned local = 0; local < 2; local++)
-			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
-	}
 	if (effects & EFFECT_INVLPG) {
 		shadow_invlpg(&s->shadow, s->emulation->page);
 		flush_page((const void *)s->emulation->page.v);
 	}
+	if (effects & (EFFECT_FLUSH | EFFECT_INVLPG)) /* the tables may lie elsewhere now */
+		for (unsigned local = 0; local < 2; local++)
+			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
 	s->rebuild[1] |= !!(effects & EFFECT_LDT);
 	s->segments |= !!(effects & EFFECT_SEGMENTS);

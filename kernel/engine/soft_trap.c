@@ -50,8 +50,8 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 		prepare(s, e->insn.opcode);
 	step = cpu_emulate(v, e);
 	if (step != STEP_DONE) {
-		s->answer = step == STEP_EXIT &&
-			    (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
+		s->answer =
+			step == STEP_EXIT && (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
 		return step;
 	}
 	s->counts.emulated++;
@@ -110,7 +110,8 @@ static enum step emulate_access(struct soft *s, struct exit *exit, enum shadow_r
 {
 	enum step step = soft_emulate(s, exit);
 
-	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED || cpu_emulates(&s->emulation->insn))
+	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED ||
+		cpu_emulates(&s->emulation->insn))
 		return step;
 	if (cause == SHADOW_WINDOW)
 		return refuse_access(
@@ -158,7 +159,10 @@ static enum step fpu_error(struct soft *s, struct exit *exit)
 	return STEP_EXIT;
 }
 
-/* DR6 is sticky, so that it must be cleared for the next time (SDM 3B 17.2.3). */
+/*
+ * DR6 is sticky, so that it must be cleared for the next time (SDM 3B 17.2.3). No cause at all is
+ * the guest's INT1.
+ */
 static enum step debug_trap(struct soft *s)
 {
 	u32 cause = read_dr6() & (DR6_BS | 0xf);
@@ -168,9 +172,9 @@ static enum step debug_trap(struct soft *s)
 		s->vcpu->shadow = false;
 		if (!(s->vcpu->eflags & EFLAGS_TF))
 			cause &= ~DR6_BS;
+		if (!cause)
+			return STEP_DONE;
 	}
-	if (!cause)
-		return STEP_DONE;
 	s->vcpu->dr[6] |= cause;
 	return exception(s, VECTOR_DB, 0);
 }

@@ -1,0 +1,60 @@
+/*
+ * The instruction that trapped.
+ *
+ * A kernel traps at a few places again and again. What was decoded there is kept by its linear
+ * address, and holds as long as the same bytes are found: nobody has to tell of new code.
+ */
+#include "engine/soft.h"
+
+/* Code of 32 bits in a segment of 4 GiB, as kernels have it: its bytes alone say what it means. */
+static inline bool is_flat(const struct segment *cs)
+{
+	return cs->limit == ~0u && (cs->attr & ATTR_DB);
+}
+
+static struct trapped *take_slot(struct soft *s, u32 at)
+{
+	struct trapped *t = &s->trapped[at % TRAPPED];
+
+	s->emulation = &t->emulation;
+	return t;
+}
+
+enum step soft_fetch(struct soft *s)
+{
+	struct vcpu *v = s->vcpu;
+	struct trapped *t = take_slot(s, v->seg[CS].base + v->eip);
+
+	t->mask = 0;
+	return cpu_fetch(v, &t->emulation);
+}
+
+/* Keeps what was decoded if its bytes can be looked at by one read. */
+static void keep(struct trapped *t, u32 at)
+{
+	unsigned length = t->emulation.insn.length;
+
+	if (length > sizeof t->bytes || (at & PAGE_MASK) > PAGE_SIZE - sizeof t->bytes)
+		return;
+	t->at = at;
+	t->mask = ~0u >> (32 - 8 * length);
+	t->bytes = *(const u32 *)at & t->mask;
+}
+
+enum step soft_fetch_mapped(struct soft *s)
+{
+	const struct segment *cs = &s->vcpu->seg[CS];
+	u32 at = cs->base + s->vcpu->eip; /* the page is mapped where the guest sees it */
+	struct trapped *t = take_slot(s, at);
+	enum step step;
+
+	if (t->at == at && t->mask && (*(const u32 *)at & t->mask) == t->bytes && is_flat(cs)) {
+		emulation_begin(&t->emulation);
+		return STEP_DONE;
+	}
+	t->mask = 0;
+	step = cpu_fetch_mapped(s->vcpu, &t->emulation, (const u8 *)at);
+	if (step == STEP_DONE && is_flat(cs))
+		keep(t, at);
+	return step;
+}
