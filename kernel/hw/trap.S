@@ -11,18 +11,21 @@
  *     6. back to the remembered stack, and return to whoever called hw_enter().
  *   a trap from ring 0
  *     4'. no stack is switched: the frame lies on the monitor's own, without ESP and SS;
- *     6'. hw_monitor_trap(): an interrupt that ended the idle loop's sleep, else a panic.
+ *     6'. hw_monitor_trap(): an interrupt that ended the idle loop's sleep, else a panic; but
+ *     7. a fault in step 3 is the guest's: the processor refuses its state. Back to C as in 6.
  */
 #include "x86/selectors.h"
 
 #define TSS_ESP0     4
 #define EFLAGS_VM    0x20000
-#define VECTOR_VM86  0x100
+#define VECTOR_VM86    0x100
+#define VECTOR_REFUSED 0x101
 
-#define FRAME_SIZE   92		/* from the frame's start */
-#define FRAME_GS     16
-#define FRAME_VECTOR 64
-#define CS_FROM_GS     60	/* from where ESP is when all is pushed */
+#define FRAME_SIZE   204	/* from the frame's start */
+#define FRAME_GS     128
+#define FRAME_VECTOR 176
+#define EIP_FROM_GS    56	/* from where ESP is when all is pushed */
+#define CS_FROM_GS     60
 #define EFLAGS_FROM_GS 64
 
 	.text
@@ -37,12 +40,14 @@ hw_enter:
 	lea	FRAME_SIZE(%eax), %ecx	/* 2 */
 	mov	%ecx, monitor_tss + TSS_ESP0
 	lea	FRAME_GS(%eax), %esp	/* 3 */
+enter_first:
 	pop	%gs
 	pop	%fs
 	pop	%es
 	pop	%ds
 	popa
 	add	$8, %esp
+enter_last:
 	iret
 
 /* 5. Every frame has an error code: the processor's (vectors 8, 10-14, 17), or a 0. */
@@ -81,11 +86,21 @@ trap_common:
 	pop	%ebp
 	ret
 
-vm86_trap:				/* four words more: ESP is at the frame's room */
-	movl	$VECTOR_VM86, FRAME_VECTOR(%esp)
+vm86_trap:				/* four words more: the frame lies 16 bytes too low */
+	movl	$VECTOR_VM86, FRAME_VECTOR - FRAME_GS + 16(%esp)
 	jmp	6b
 
-monitor_trap:				/* 6' */
+monitor_trap:
+	mov	EIP_FROM_GS(%esp), %eax
+	cmp	$enter_first, %eax
+	jb	7f
+	cmp	$enter_last, %eax
+	ja	7f
+	mov	monitor_tss + TSS_ESP0, %eax	/* 7 */
+	movl	$VECTOR_REFUSED, FRAME_VECTOR - FRAME_SIZE(%eax)
+	jmp	6b
+
+7:	/* 6' */
 	lea	-FRAME_GS(%esp), %eax
 	push	%eax
 	call	hw_monitor_trap

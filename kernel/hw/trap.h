@@ -7,23 +7,24 @@
  *             trap.S             PUSHA, POPA                    trap.S,        the processor
  *                                                               processor
  *
- * The room is for a trap out of virtual-8086 mode, which pushes four words more (SDM 3B 20.3.1).
+ * The room is for two accidents: a trap out of virtual-8086 mode, which pushes four words more (SDM
+ * 3B 20.3.1), and a fault while the frame is popped, which pushes a frame of its own below.
  */
 #pragma once
 
 #include "base/types.h"
 
 struct hw_frame {
-	u32 room[4];
+	u32 room[32];
 	u32 gs, fs, es, ds;
 	u32 edi, esi, ebp, pusha_esp, ebx, edx, ecx, eax;
 	u32 vector, error;
 	u32 eip, cs, eflags, esp, ss;
 };
 
-_Static_assert(offsetof(struct hw_frame, gs) == 16, "trap.S counts on it");
-_Static_assert(offsetof(struct hw_frame, vector) == 64, "trap.S counts on it");
-_Static_assert(sizeof(struct hw_frame) == 92, "trap.S counts on it");
+_Static_assert(offsetof(struct hw_frame, gs) == 128, "trap.S counts on it");
+_Static_assert(offsetof(struct hw_frame, vector) == 176, "trap.S counts on it");
+_Static_assert(sizeof(struct hw_frame) == 204, "trap.S counts on it");
 
 /* Real interrupts arrive at these vectors; 0-31 are the processor's exceptions. */
 #define VECTOR_IRQ   0x20u
@@ -34,6 +35,12 @@ _Static_assert(sizeof(struct hw_frame) == 92, "trap.S counts on it");
  * manual, but QEMU lets its IRET set EFLAGS.VM. Nothing else in the frame is valid then.
  */
 #define VECTOR_VM86 0x100u
+
+/*
+ * The processor would not enter ring 3 with this frame: a segment that cannot be loaded, or EIP
+ * beyond the code segment. The frame is used up; the guest did not run.
+ */
+#define VECTOR_REFUSED 0x101u
 
 /*
  * Enters ring 3 with the registers of `frame`, and returns when the processor traps: an interrupt,

@@ -211,6 +211,24 @@ def die(register: int, value: int):
         return machine.result(machine.proceed())
 
 
+@pytest.mark.parametrize("offset, value", [(140, 0x7FF3), (188, 0x7FF3), (200, 0x7FF3), (188, 0)])
+def test_a_state_that_the_processor_refuses_is_the_guests_fault(offset, value):
+    """DS, CS and SS of a frame that is to be popped name nothing; or CS is null (kernel/hw/trap.h)."""
+    with Machine(CAVE, [(COUNT, "vm=red mem=4M"), (COUNT, "vm=blue mem=4M")]) as machine:
+        gdb = machine.gdb()
+        place = Elf(CAVE).symbols["enter_first"]
+        gdb.break_at(place)
+        machine.arm(4)
+        assert machine.proceed() is None
+        frame = gdb.registers()["esp"] - 128
+        assert gdb.ask(f"M{frame + offset:x},4:" + struct.pack("<I", value).hex()) == "OK"
+        gdb.unbreak(place)
+        result = machine.result(machine.proceed())
+    # The first entry is that of red, which has no table of handlers yet.
+    assert result.status == KILLED and "red was stopped: a fault while a double fault was delivered" in said(result)
+    assert result.lines_by_machine["blue"][-1].startswith("end: count")
+
+
 ESP, EIP = 4, 8  # the order of the `g` packet
 
 
