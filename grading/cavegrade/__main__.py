@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cavegrade import report
-from cavegrade.build import Workshop
+from cavegrade.build import BrokenTree, Workshop
 from cavegrade.debug import debug
 from cavegrade.grade import Bench, grade
 from course import lab as labs
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         if options.gdb:
             return debug(bench, options.submission)
         result = watched(bench, options.submission, console)
-    except LabError as error:
+    except (LabError, BrokenTree) as error:
         console.print(f"[red]{error}[/]")
         return 2
     report.show(result, console, command(options))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from course.lab import Lab
 
-ERROR = re.compile(r"^(\S+?):(\d+)(:\d+)?: (?:fatal )?error: |^\S+: in function|undefined reference|multiple definition")
+ERROR = re.compile(r"^(\S+?):(\d+)(:\d+)?: (?:fatal )?error: |undefined reference|multiple definition")
 # What of the grader's tree each build sees. While student code is compiled there is no probe to look into.
 MONITOR_PARTS = ("Makefile", "kernel", "guest-tiny/guest.mk", "tools")
 PROBE_PARTS = ("Makefile", "kernel", "guest-tiny", "tools")
@@ -32,6 +32,16 @@ class BuildError(Exception):
         super().__init__(first)
         self.first = first
         self.rest = rest
+
+    @property
+    def file(self) -> str:
+        """Where the compiler found it, "" if it does not say."""
+        place = ERROR.match(self.first)
+        return place[1] or "" if place else ""
+
+
+class BrokenTree(Exception):
+    """The grader's own tree does not build: nothing can be said about a submission."""
 
 
 def secret_of(seed: int, lab: int) -> int:
@@ -55,7 +65,12 @@ class Workshop:
         given |= {name: student_file(submission, name) for name in lab.student}
         sync(tree, given)
         output = tree / "build/cave.elf"
-        make(tree, [f"BUILD={output.parent}", str(output)], self.jobs)
+        try:
+            make(tree, [f"BUILD={output.parent}", str(output)], self.jobs)
+        except BuildError as error:
+            if error.file.startswith("kernel/") and error.file not in lab.student:
+                raise BrokenTree(f"the tree itself does not build: {error.first}") from error
+            raise
         return output
 
     def probes(self, names: list[str], secret: int) -> dict[str, Path]:
@@ -106,11 +121,24 @@ def make(tree: Path, arguments: list[str], jobs: int) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     environment["LC_ALL"] = "C"
     command = ["make", "-s", f"-j{jobs}", "-C", str(tree), *arguments]
-    done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=COMPILE_SECONDS
-    )
+    done = run(command, environment)
+    if done.returncode and jobs > 1:
+        # Which of several errors comes first must not depend on who was quicker.
+        done = run(["make", "-s", "-j1", "-C", str(tree), *arguments], environment)
     if done.returncode:
         raise first_error(done.stderr or done.stdout)
+
+
+def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=COMPILE_SECONDS,
+    )
 
 
 def first_error(output: str) -> BuildError:

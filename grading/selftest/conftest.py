@@ -52,5 +52,6 @@ def bench():
     build = Path(os.environ.get("BUILD", ROOT / "build")).resolve()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     bench = Bench(Workshop(ROOT, build / "selftest" / worker), lab, SEED)
+    bench.workshop.monitor(lab, ROOT)  # if the reference does not build, nothing here means anything
     yield bench
     bench.close()
