@@ -45,10 +45,14 @@ enum step soft_fetch_mapped(struct soft *s)
 {
 	const struct segment *cs = &s->vcpu->seg[CS];
 	u32 at = cs->base + s->vcpu->eip; /* the page is mapped where the guest sees it */
-	struct trapped *t = take_slot(s, at);
+	struct trapped *t;
 	enum step step;
 
-	if (t->at == at && t->mask && (*(const u32 *)at & t->mask) == t->bytes && is_flat(cs)) {
+	/* A breakpoint of the guest on these bytes must not see the monitor read them. */
+	if (s->vcpu->dr[7] & 0xff)
+		return soft_fetch(s);
+	t = take_slot(s, at);
+	if (is_flat(cs) && t->at == at && t->mask && (*(const u32 *)at & t->mask) == t->bytes) {
 		emulation_begin(&t->emulation);
 		return STEP_DONE;
 	}
