@@ -382,7 +382,7 @@ static void a_frame_that_does_not_fit_is_a_stack_fault(void **state)
 	enter_level(3);
 	assert_became(external(0x81), VECTOR_SS, SMALL_STACK | EXT);
 
-	/* On the current stack the error code names no selector; the next frame does not fit either. */
+	/* On the current stack the frames of #SS and #DF do not fit either. */
 	enter_level(0);
 	set_segment(SS, SMALL_STACK);
 	v.gpr[ESP] = KERNEL_STACK + 0x20;
@@ -392,6 +392,18 @@ static void a_frame_that_does_not_fit_is_a_stack_fault(void **state)
 	v.eip = CODE;
 	assert_done(external(0x81));
 	assert_int_equal(v.eip, HANDLER);
+}
+
+/* On the current stack the error code names no selector. */
+static void a_full_stack_of_the_same_level_has_no_selector(void **state)
+{
+	put_descriptor(SPARE + 0x50, 0, USER_STACK - 0x20, DATA_ATTR | DPL(3));
+	put_gate(0x81, CONFORMING, HANDLER, TYPE_INTERRUPT_GATE32, 0);
+	enter_level(3);
+	set_segment(SS, (SPARE + 0x50) | 3);
+	assert_became(external(0x81), VECTOR_SS, EXT);
+	assert_int_equal(v.cpl, 0);
+	assert_int_equal(stack_word(5), (SPARE + 0x50) | 3);
 }
 
 static void a_frame_on_an_expand_down_stack_lies_above_the_limit(void **state)
@@ -737,6 +749,7 @@ int main(void)
 		event_test(an_inner_stack_is_checked),
 		event_test(a_short_tss_has_no_stack),
 		event_test(a_frame_that_does_not_fit_is_a_stack_fault),
+		event_test(a_full_stack_of_the_same_level_has_no_selector),
 		event_test(a_frame_on_an_expand_down_stack_lies_above_the_limit),
 		event_test(two_faults_make_a_double_fault_or_not),
 		event_test(page_faults_combine_as_the_table_says),
