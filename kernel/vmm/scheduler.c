@@ -54,9 +54,9 @@ static u64 wake_sleepers(void)
 	return next;
 }
 
-static void set_alarm(u64 when)
+static void set_alarm(u64 when, u64 now)
 {
-	if (when >= alarm && alarm > timer_now())
+	if (when >= alarm && alarm > now)
 		return;
 	alarm = when;
 	timer_alarm(when);
@@ -85,13 +85,13 @@ static bool any_alive(void)
 }
 
 /*
- * Lets the devices catch up with the clock, and the processor see the interrupt pin. Returns the
- * real time at which they want to be looked at again.
+ * Lets the devices catch up with the machine's clock, `now`, and the processor see the interrupt
+ * pin. Returns the real time at which they want to be looked at again.
  */
-static u64 update_devices(struct vm *vm)
+static u64 update_devices(struct vm *vm, u64 now)
 {
 	struct vcpu *v = &vm->vcpu;
-	u64 now = vm_clock(vm), deadline;
+	u64 deadline;
 
 	platform_advance(&vm->platform, now);
 	v->intr = platform_interrupt_pending(&vm->platform);
@@ -107,19 +107,19 @@ static u64 update_devices(struct vm *vm)
 /* One turn of one machine. */
 static void run_turn(struct vm *vm, u64 quantum)
 {
-	u64 end = timer_now() + quantum;
+	u64 now = timer_now(), end = now + quantum;
 
 	current = vm;
-	vm->vcpu.clock_zero = timer_now() - vm->stopped_clock;
-	while (vm->state == VM_READY && timer_now() < end) {
-		u64 deadline = update_devices(vm);
+	vm->vcpu.clock_zero = now - vm->stopped_clock;
+	for (; vm->state == VM_READY && now < end; now = timer_now()) {
+		u64 deadline = update_devices(vm, now - vm->vcpu.clock_zero);
 
 		if (vm->vcpu.halted && vm->vcpu.event.kind == EVENT_NONE) {
 			vm->state = VM_HALTED;
 			vm->wake = deadline;
 			break;
 		}
-		set_alarm(MIN(end, deadline));
+		set_alarm(MIN(end, deadline), now);
 		vm->engine->run(&vm->vcpu, &vm->exit);
 		trace_exit(vm);
 		exits_handle(vm);
@@ -132,7 +132,7 @@ static void run_turn(struct vm *vm, u64 quantum)
 /* More than one interrupt may have come at once, so the keyboard is always looked at. */
 static void idle(u64 until)
 {
-	set_alarm(until);
+	set_alarm(until, timer_now());
 	interrupt_wait();
 	console_input();
 }
