@@ -127,6 +127,7 @@ $(STUDENT_FILES:%=$(BUILD)/host/%.o): private HOST_CFLAGS += -Wno-unused-functio
 
 # make grade LAB=2 [TEST=name] [SEED=n] [SUBMISSION=dir] [GDB=1]
 .PHONY: grade starter selftest
+LAB ?= 2
 grade:
 	@$(PYTHON) -m cavegrade --lab $(LAB) --build $(BUILD) $(if $(TEST),--test $(TEST)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SUBMISSION),--submission $(SUBMISSION)) $(if $(GDB),--gdb)

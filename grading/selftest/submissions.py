@@ -131,3 +131,42 @@ WRONG = [
                "idle for ever"),
 ]
 # fmt: on
+
+# Right answers that are written otherwise: they lose nothing.
+READ_CR = """
+	TRY(privileged(v));
+	switch (e->insn.reg) {
+	case 0:
+		v->gpr[e->insn.rm] = v->cr0;
+		return STEP_DONE;
+	case 2:
+		v->gpr[e->insn.rm] = v->cr2;
+		return STEP_DONE;
+	case 3:
+		v->gpr[e->insn.rm] = v->cr3;
+		return STEP_DONE;
+	case 4:
+		v->gpr[e->insn.rm] = v->cr4;
+		return STEP_DONE;
+	}
+	return emulation_fault(v, VECTOR_UD, 0);
+"""
+
+COMBINE = """
+	unsigned one, two;
+
+	if (is_exception(first, VECTOR_DF))
+		return false;
+	one = is_exception(first, VECTOR_PF) ? 2 : is_contributory(first);
+	two = is_exception(second, VECTOR_PF) ? 2 : is_contributory(second);
+	v->event = *second;
+	if (one && two && one >= two)
+		v->event = (struct event){
+			.kind = EVENT_EXCEPTION, .vector = VECTOR_DF, .has_error = true};
+	return true;
+"""
+
+RIGHT = [
+    Submission("cr_by_switch", PRIVILEGED, "emulate_read_cr", "", READ_CR, frozenset()),
+    Submission("combine_by_rank", EVENT, "combine", "", COMBINE, frozenset()),
+]

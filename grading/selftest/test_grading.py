@@ -5,7 +5,7 @@ from cavegrade.grade import grade
 from cavegrade.model import FAILED, SKIPPED
 from conftest import ROOT
 from course import regions, starter
-from submissions import WRONG, region_body
+from submissions import RIGHT, WRONG, region_body
 
 
 def test_reference_has_all_points(bench):
@@ -58,6 +58,12 @@ def test_wrong_submission(bench, tmp_path, wrong):
     assert unexpected == {}
     assert wrong.lost - set(stories) == set()
     assert wrong.says in next(iter(stories.values()))
+
+
+@pytest.mark.parametrize("right", RIGHT, ids=lambda right: right.name)
+def test_right_but_different(bench, tmp_path, right):
+    result = grade(bench, right.write(tmp_path))
+    assert {v.behaviour.name: v.story.headline for v in result.verdicts if v.story} == {}
 
 
 def test_only_student_files_count(bench, tmp_path):
