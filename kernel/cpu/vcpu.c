@@ -45,7 +45,11 @@ void vcpu_reset(struct vcpu *v, struct gmem *mem)
 	v->cr0 = CR0_PE | CR0_ET;
 	v->idtr.limit = 0xffff; /* SDM 3A table 9-1, as are the debug registers */
 	v->gdtr.limit = 0xffff;
-	v->ldtr = (struct segment){.limit = 0xffff, .attr = ATTR_P | TYPE_LDT};
+	/*
+	 * Not the limit of 64 KiB that a reset leaves: no kernel uses an LDT that it has not loaded, and
+	 * the shadow of one so large would be looked through at every LGDT, CR3 load and INVLPG.
+	 */
+	v->ldtr = (struct segment){0};
 	v->tr = (struct segment){.limit = 0xffff, .attr = ATTR_P | TYPE_TSS32_BUSY};
 	v->dr[6] = DR6_FIXED;
 	v->dr[7] = DR7_FIXED;
