@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cavegrade.qemu import Result
 from cavegrade.run import last_exits, run_bare, run_probe
 from course.lab import Lab
 
-LAST_EXITS = 6
+EIP = re.compile(r"\beip=([0-9a-f]{8})\b")
 
 
 class Bench:
@@ -69,12 +70,22 @@ def grade(bench: Bench, submission: Path, watch=lambda verdict: None) -> Grade:
 
 
 def explain(bench: Bench, monitor: Path, failed: list[Verdict]) -> None:
-    """Adds the monitor's last exits to each failure of a run that came to an end."""
+    """Adds what the monitor did last before it went wrong to each failure of a run that came to an end."""
     failed = [verdict for verdict in failed if verdict.ended]
-    run = bench.lab.budget, bench.lab.memory, LAST_EXITS
-    traces = [bench.pool.submit(last_exits, monitor, bench.probes[v.behaviour.probe], *run) for v in failed]
+    traces = [
+        bench.pool.submit(
+            last_exits,
+            monitor,
+            bench.probes[verdict.behaviour.probe],
+            bench.lab.budget,
+            bench.lab.memory,
+            verdict.story.difference.line if verdict.story.difference else 0,
+        )
+        for verdict in failed
+    ]
     for verdict, trace in zip(failed, traces):
-        verdict.exits = trace.result()
+        guest = Symbols(Elf(bench.probes[verdict.behaviour.probe]).symbols)
+        verdict.exits = [EIP.sub(lambda found: f"at {guest.name(int(found[1], 16))}", line) for line in trace.result()]
 
 
 def judge(lab: Lab, grader: Grader) -> None:

@@ -59,7 +59,7 @@ def show_failure(verdict: Verdict, grade: Grade, console: Console, command: str)
         for line in verdict.last:
             console.print(Text(f"  cave: {line}", style="dim"))
     if verdict.exits:
-        console.print("[bold]What it did last (run again with the monitor's trace):[/]")
+        console.print("[bold]What it did before that (run again with its trace, without the serial port):[/]")
         for line in verdict.exits:
             console.print(Text(f"  {line}", style="dim"))
     read = story.read or f"{grade.lab.handout.relative_to(grade.lab.directory.parents[1])}#{behaviour.read}"

@@ -5,6 +5,7 @@ stop_N labels and looked at from outside. What a monitor prints is not believed 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,12 @@ STOP = "stop_"
 EFLAGS_IF, EFLAGS_IOPL = 0x200, 0x3000
 CODE_BYTES = 8  # compared, to know the probe from other code at the same address
 TSS_IO_MAP = 102
+
+# Lines of the monitor's trace (vmm/trace.c): the guest's serial port, a character, a line's end.
+SERIAL = re.compile(r" port=3f[8-f] ")
+CHARACTER = re.compile(r" write port=3f8 size=1 ")
+NEWLINE = re.compile(r" write port=3f8 size=1 value=a$")
+LAST_EXITS = 8
 
 
 @dataclass(frozen=True)
@@ -77,10 +84,26 @@ def run_bare(probe: Path, budget: float) -> Result:
     return boot(probe, budget=budget)
 
 
-def last_exits(monitor: Path, probe: Path, budget: float, memory: str, count: int) -> list[str]:
-    """What the monitor did last. For this the probe is run once more: the writing of a trace takes time, which is the guest's."""
+def last_exits(monitor: Path, probe: Path, budget: float, memory: str, line: int) -> list[str]:
+    """
+    What the monitor did before the guest printed line `line` (from 1; 0: at the end). The probe is run once more for this:
+    the writing of a trace takes time, which is the guest's.
+    """
     with Machine(monitor, [module(probe, memory)], trace=True) as machine:
-        return lines(machine.result(machine.run(budget)).trace)[-count:]
+        return exits_before(lines(machine.result(machine.run(budget)).trace), line)
+
+
+def exits_before(trace: list[str], line: int) -> list[str]:
+    """The exits that are not the serial port's, up to the moment when the guest has printed line - 1 lines."""
+    kept, printed = [], 0
+    for entry in trace:
+        if not SERIAL.search(entry):
+            kept.append(entry)
+        elif NEWLINE.search(entry):
+            printed += 1
+        elif line and printed == line - 1 and CHARACTER.search(entry):
+            break
+    return kept[-LAST_EXITS:]
 
 
 def walk_stops(machine: Machine, gdb: Gdb, elf: Elf, labels: dict[str, int]) -> tuple[list[Stop], End]:

@@ -5,6 +5,7 @@ import io
 from cavegrade import report
 from cavegrade.judge import Difference, Failed, first_difference, mix
 from cavegrade.model import FAILED, PASSED, SKIPPED, Grade, Verdict
+from cavegrade.run import exits_before
 from conftest import ROOT
 from course import lab as labs
 from rich.console import Console
@@ -60,3 +61,12 @@ def test_first_difference():
 def test_secret_is_the_probes():
     """The values of secret(1) and secret(2) in a probe built with 0x5eed1234."""
     assert [mix(0x5EED1234, n) for n in (1, 2)] == [0x7206D725, 0x62ABD644]
+
+
+def test_exits_before_a_line():
+    """Up to the first character of the line that went wrong, without the serial port."""
+    put = "1 red port eip=0 cpl=0 write port=3f8 size=1 value="
+    trace = [put + "61", put + "a", "2 red port eip=0 cpl=0 write port=43 size=1 value=0", put + "62", "3 red halt", put + "a"]
+    assert exits_before(trace, 2) == [trace[2]]
+    assert exits_before(trace, 1) == []
+    assert exits_before(trace, 0) == [trace[2], trace[4]]
