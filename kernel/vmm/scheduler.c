@@ -84,6 +84,12 @@ static bool any_alive(void)
 	return false;
 }
 
+/* Interrupts come between instructions: not while one waits for the answer of a device. */
+static bool in_instruction(const struct vm *vm)
+{
+	return vm->exit.kind == EXIT_PORT || vm->exit.kind == EXIT_MMIO;
+}
+
 /*
  * Lets the devices catch up with the machine's clock, `now`, and the processor see the interrupt
  * pin. Returns the real time at which they want to be looked at again.
@@ -95,7 +101,7 @@ static u64 update_devices(struct vm *vm, u64 now)
 
 	platform_advance(&vm->platform, now);
 	v->intr = platform_interrupt_pending(&vm->platform);
-	if (v->intr && vcpu_interruptible(v)) {
+	if (v->intr && vcpu_interruptible(v) && !in_instruction(vm)) {
 		v->event = (struct event){.kind = EVENT_EXTERNAL,
 			.vector = platform_interrupt_acknowledge(&vm->platform, now)};
 		v->intr = platform_interrupt_pending(&vm->platform);
