@@ -57,18 +57,6 @@ void vcpu_reset(struct vcpu *v, struct gmem *mem)
 	v->mem = mem;
 }
 
-u32 vcpu_real_eflags(const struct vcpu *v)
-{
-	return (v->eflags & (EFLAGS_USER | EFLAGS_RF)) | EFLAGS_IF | EFLAGS_FIXED;
-}
-
-void vcpu_set_user_eflags(struct vcpu *v, u32 real)
-{
-	const u32 own = EFLAGS_USER | EFLAGS_RF;
-
-	v->eflags = (v->eflags & ~own) | (real & own);
-}
-
 void vcpu_raise(struct vcpu *v, enum vector vector, u32 error)
 {
 	v->event = (struct event){

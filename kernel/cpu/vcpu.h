@@ -83,8 +83,17 @@ void vcpu_reset(struct vcpu *, struct gmem *);
  * EFLAGS of the guest as ring 3 must run with them, and back: IF is always on, IOPL always 0 in the
  * real register.
  */
-u32 vcpu_real_eflags(const struct vcpu *);
-void vcpu_set_user_eflags(struct vcpu *, u32 real);
+static inline u32 vcpu_real_eflags(const struct vcpu *v)
+{
+	return (v->eflags & (EFLAGS_USER | EFLAGS_RF)) | EFLAGS_IF | EFLAGS_FIXED;
+}
+
+static inline void vcpu_set_user_eflags(struct vcpu *v, u32 real)
+{
+	const u32 own = EFLAGS_USER | EFLAGS_RF;
+
+	v->eflags = (v->eflags & ~own) | (real & own);
+}
 
 /*
  * Makes an exception pending, to be delivered before the next instruction. cpu_raise_page also sets
