@@ -54,6 +54,10 @@ static u64 wake_sleepers(void)
 	return next;
 }
 
+/*
+ * After any real interrupt `alarm` is NEVER, so that it is set anew: it may just have rung, and
+ * sooner than asked for (timer_alarm), by a clock that does not quite agree with this one.
+ */
 static void set_alarm(u64 when, u64 now)
 {
 	if (when >= alarm && alarm > now)
@@ -127,6 +131,8 @@ static void run_turn(struct vm *vm, u64 quantum)
 		}
 		set_alarm(MIN(end, deadline), now);
 		vm->engine->run(&vm->vcpu, &vm->exit);
+		if (vm->exit.kind == EXIT_INTERRUPT)
+			alarm = NEVER;
 		trace_exit(vm);
 		exits_handle(vm);
 	}
@@ -140,6 +146,7 @@ static void idle(u64 until)
 {
 	set_alarm(until, timer_now());
 	interrupt_wait();
+	alarm = NEVER;
 	console_input();
 }
 
