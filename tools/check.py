@@ -35,7 +35,7 @@ BELOW = {
     "hw": "base x86",
     "engine": "base x86 mmu cpu xlate hw",
     "vmm": "base x86 mmu cpu xlate dev hw engine",
-    "test": "base x86 mmu cpu xlate dev",
+    "test": "base x86 mmu cpu xlate dev hw",  # of hw only what is plain C
 }
 GUEST_BELOW = "base x86"  # of what a guest takes from kernel/
 
