@@ -698,6 +698,8 @@ static void iret_to_no_task_is_an_invalid_tss(void **state)
 {
 	static const u16 links[] = {0, KERNEL_CS, LOCAL, GDT_LIMIT + 1};
 
+	put_descriptor(
+		LOCAL, TSS, 0x67, ATTR_P | TYPE_TSS32_BUSY); /* a TSS counts in the GDT alone */
 	enter_level(3); /* a program can set NT by POPF: its own affair */
 	v.eflags |= EFLAGS_NT;
 	for (unsigned i = 0; i < ARRAY_SIZE(links); i++) {

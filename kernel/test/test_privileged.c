@@ -290,6 +290,7 @@ static void lldt_takes_an_ldt_of_the_gdt(void **state)
 	assert_true(e.effects & EFFECT_LDT);
 	v.gpr[EAX] = KERNEL_DS;
 	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, KERNEL_DS);
+	put_descriptor(LOCAL, 0x5000, 0x17, ATTR_P | TYPE_LDT); /* of the GDT alone */
 	v.gpr[EAX] = LOCAL;
 	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, LOCAL);
 	v.gpr[EAX] = GDT_LIMIT + 1;

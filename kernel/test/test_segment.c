@@ -24,7 +24,7 @@ static void a_descriptor_lies_within_its_table(void **state)
 	assert_true(segment_address(&v, LOCAL | 0x38, &at));
 	assert_int_equal(at.v, LDT + 0x38);
 	assert_false(segment_address(&v, LOCAL | 0x40, &at));
-	v.ldtr = (struct segment){0}; /* LLDT 0 */
+	v.ldtr.attr = 0; /* LLDT 0 */
 	assert_false(segment_address(&v, LOCAL, &at));
 	v.gdtr.limit = 0xffff;
 	assert_true(segment_address(&v, 0xfff8, &at));
@@ -323,6 +323,15 @@ static void a_far_call_needs_room_on_its_stack(void **state)
 	v.gpr[ESP] = 0x200;
 	assert_fault(call_far(KERNEL_CS, TARGET), VECTOR_SS, 0);
 
+	enter_level(0); /* both words are written, or none */
+	paging_on();
+	map_page(KERNEL_STACK - PAGE_SIZE, 0);
+	v.gpr[ESP] = KERNEL_STACK + 4;
+	poke32(KERNEL_STACK, 0x12345678);
+	assert_fault(call_far(KERNEL_CS, TARGET), VECTOR_PF, PF_WRITE);
+	assert_int_equal(peek32(KERNEL_STACK), 0x12345678);
+	map_page(KERNEL_STACK - PAGE_SIZE, (KERNEL_STACK - PAGE_SIZE) | PTE_P | PTE_W);
+
 	put_descriptor(SPARE, 0, 0xffff, DATA_ATTR & ~ATTR_DB); /* a 16-bit stack: SP counts */
 	set_segment(SS, SPARE);
 	v.gpr[ESP] = 0x12340000 | KERNEL_STACK;
@@ -430,7 +439,9 @@ static void only_what_ring_3_may_use_survives(void **state)
 
 static void interrupts_wait_at_the_instruction(void **state)
 {
+	v.eflags |= EFLAGS_RF;
 	assert_int_equal(RUN(0xcd, 0x80), STEP_FAULT);
+	assert_int_equal(v.eflags & EFLAGS_RF, 0);
 	assert_int_equal(v.event.kind, EVENT_SOFTWARE);
 	assert_int_equal(v.event.vector, 0x80);
 	assert_int_equal(v.event.length, 2);
