@@ -267,6 +267,7 @@ static void a_full_table_leaves_the_monitors_slots_alone(void **state)
 static void the_ldt_has_shadows_too(void **state)
 {
 	put_descriptor(LOCAL, 0x100, 0xfff, DATA_ATTR | ATTR_ACCESSED); /* number 0 counts here */
+	put_descriptor(LOCAL | 8, 0x100, 0xfff, DATA_ATTR | ATTR_ACCESSED);
 	put_descriptor(LOCAL | 0x38, 0x200, 0xfff, DATA_ATTR | DPL(3) | ATTR_ACCESSED);
 	rebuild();
 	assert_true(loadable(TABLE_KERNEL, LOCAL, false));
@@ -281,6 +282,7 @@ static void the_ldt_has_shadows_too(void **state)
 	v.ldtr.attr = 0; /* LLDT 0 */
 	rebuild();
 	assert_true(is_null(shadow(TABLE_KERNEL, LOCAL)));
+	assert_true(is_null(shadow(TABLE_KERNEL, LOCAL | 8)));
 	assert_stands_for(TABLE_KERNEL, descriptor_select(&tables, &v, ES), &v.seg[ES]);
 }
 

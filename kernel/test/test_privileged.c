@@ -281,6 +281,9 @@ static void sgdt_and_sidt_store_six_bytes(void **state)
 
 static void lldt_takes_an_ldt_of_the_gdt(void **state)
 {
+	put_descriptor(LOCAL, 0x5000, 0x17, ATTR_P | TYPE_LDT); /* it must be one of the GDT */
+	v.gpr[EAX] = LOCAL;
+	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, LOCAL);
 	put_descriptor(SPARE, 0x5000, 0x17, ATTR_P | TYPE_LDT);
 	v.gpr[EAX] = SPARE;
 	assert_done(RUN(0x0f, 0x00, 0xd0));
@@ -290,9 +293,6 @@ static void lldt_takes_an_ldt_of_the_gdt(void **state)
 	assert_true(e.effects & EFFECT_LDT);
 	v.gpr[EAX] = KERNEL_DS;
 	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, KERNEL_DS);
-	put_descriptor(LOCAL, 0x5000, 0x17, ATTR_P | TYPE_LDT); /* of the GDT alone */
-	v.gpr[EAX] = LOCAL;
-	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, LOCAL);
 	v.gpr[EAX] = GDT_LIMIT + 1;
 	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, GDT_LIMIT + 1);
 	put_descriptor(SPARE, 0, 0x17, TYPE_LDT);
