@@ -121,6 +121,10 @@ static void try_breakpoints(void)
 	show("user", user_touch, guard_user(user_touch).value);
 	dr7_set(0);
 	show("off", touch, touch());
+	/* On the bytes of an instruction that the monitor reads: fetching is no access. */
+	watch(0, (u32)two_points + 7, DR7_ACCESS, 0);
+	show("code", two_points, two_points());
+	dr7_set(0);
 }
 
 PROBE(debug_regs)
