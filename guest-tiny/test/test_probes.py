@@ -385,6 +385,8 @@ EXPECTED = {
     "bad_descriptor": """
         tried: 1
         gone: {1}""",
+    "stale_descriptor": """
+        before: {1}""",
     "garbage": """
         garbage: {1}""",
     "window_mmx": """
@@ -400,7 +402,7 @@ EXPECTED = {
 CAVE_ONLY = {"strict", "strict_devices", "mmio", "modules"}
 DIFFERENT = {"popf_wrong", "ring_leak"}  # what direct execution cannot do: the reason for binary translation
 NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "wild_cr3", "bad_descriptor", "garbage",
-               "window_mmx"}
+               "window_mmx", "stale_descriptor"}
 # What may run beside a machine that must not notice.
 HOSTILE = sorted(NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flood"})
 BUDGET = {"timer": 8.0, "rtc": 14.0, "spin_off": 2.0}  # seconds of virtual time, where four are not enough

@@ -247,8 +247,17 @@ u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)
 	return (SELECTOR_STAND_IN + which * sizeof want) | 3;
 }
 
-void descriptor_follow(struct vcpu *v, enum sreg which, u16 selector)
+/*
+ * What the real processor has loaded is what its own slot holds. The guest's table tells more, the DPL
+ * before the promotion, but it is only a memory: another by now if the guest has mapped another frame
+ * there without INVLPG, and any nonsense at the numbers of the monitor's stand-ins.
+ */
+void descriptor_follow(const struct shadow_tables *t, struct vcpu *v, enum sreg which, u16 selector)
 {
+	enum table_level level = descriptor_level(v);
+	const struct shadow_table *table = selector & SELECTOR_TI ? &t->ldt : &t->gdt;
+	struct descriptor loaded = table->slot[level][DESCRIPTOR_INDEX(selector)];
+	struct descriptor d = null_descriptor;
 	struct segment *s = &v->seg[which];
 	gva_t address;
 
@@ -260,5 +269,6 @@ void descriptor_follow(struct vcpu *v, enum sreg which, u16 selector)
 	if (which == CS || which == SS)
 		selector = (selector & ~SELECTOR_RPL) | v->cpl;
 	if (segment_address(v, selector, &address))
-		*s = segment_make(selector, peek(v, address.v));
+		d = peek(v, address.v);
+	*s = segment_make(selector, same(descriptor_promote(d, level), loaded) ? d : loaded);
 }

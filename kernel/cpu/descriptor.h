@@ -68,4 +68,4 @@ u16 descriptor_select(struct shadow_tables *, struct vcpu *, enum sreg which);
  * The guest loaded `selector` into the real register by itself, without a trap: the vcpu's register
  * follows.
  */
-void descriptor_follow(struct vcpu *, enum sreg which, u16 selector);
+void descriptor_follow(const struct shadow_tables *, struct vcpu *, enum sreg which, u16 selector);

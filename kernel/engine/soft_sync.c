@@ -169,7 +169,7 @@ static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
 {
 	if (now == s->loaded[which])
 		return;
-	descriptor_follow(s->vcpu, which, now);
+	descriptor_follow(&s->tables, s->vcpu, which, now);
 	s->loaded[which] = now;
 }
 

@@ -370,18 +370,40 @@ static void the_vcpu_follows_silent_loads(void **state)
 {
 	put_descriptor(SPARE, 0x1000, 0xfff, DATA_ATTR | ATTR_ACCESSED);
 	rebuild();
-	descriptor_follow(&v, ES, SPARE | 1);
+	descriptor_follow(&tables, &v, ES, SPARE | 1);
 	assert_int_equal(v.seg[ES].selector, SPARE | 1);
 	assert_int_equal(v.seg[ES].base, 0x1000);
 	assert_int_equal(v.seg[ES].attr, DATA_ATTR | ATTR_ACCESSED);
-	descriptor_follow(&v, ES, 3);
+	descriptor_follow(&tables, &v, ES, 3);
 	assert_int_equal(v.seg[ES].selector, 3);
 	assert_int_equal(v.seg[ES].attr, 0);
-	descriptor_follow(&v, CS, KERNEL_CS | 3); /* the real RPL is 3, the guest's is its own */
+	/* The real RPL is 3, the guest's is its own. */
+	descriptor_follow(&tables, &v, CS, KERNEL_CS | 3);
 	assert_int_equal(v.seg[CS].selector, KERNEL_CS);
 	enter_level(3);
-	descriptor_follow(&v, SS, USER_DS);
+	descriptor_follow(&tables, &v, SS, USER_DS);
 	assert_int_equal(v.seg[SS].selector, USER_DS);
+}
+
+/* Nothing that the guest does to its memory may give a register what no processor would load. */
+static void what_was_loaded_is_what_the_slot_held(void **state)
+{
+	put_descriptor(SPARE, 0x1000, 0xfff, DATA_ATTR | ATTR_ACCESSED);
+	rebuild();
+	put_descriptor(SPARE, 0x2000, 0xfff, ATTR_P | TYPE_TSS32); /* and nobody has told us */
+	descriptor_follow(&tables, &v, ES, SPARE);
+	assert_int_equal(v.seg[ES].base, 0x1000);
+	assert_true(v.seg[ES].attr & ATTR_S);
+
+	/* A stand-in's number, which the guest has a descriptor of its own for. */
+	v.gdtr.limit = 0xffff;
+	v.seg[DS] = (struct segment){SPARE + 8, DATA_ATTR | ATTR_ACCESSED, 0x3000, 0xfff};
+	u16 stand_in = descriptor_select(&tables, &v, DS);
+	assert_true(is_stand_in(stand_in));
+	put_descriptor(stand_in & SELECTOR_INDEX, 0x2000, 0xfff, ATTR_P | TYPE_TSS32);
+	descriptor_follow(&tables, &v, FS, stand_in);
+	assert_int_equal(v.seg[FS].base, 0x3000);
+	assert_true(v.seg[FS].attr & ATTR_S);
 }
 
 int main(void)
@@ -401,6 +423,7 @@ int main(void)
 		shadow_test(a_table_may_cross_pages_that_do_not_lie_together),
 		shadow_test(the_longest_table_touches_seventeen_frames),
 		shadow_test(the_vcpu_follows_silent_loads),
+		shadow_test(what_was_loaded_is_what_the_slot_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
