@@ -65,7 +65,7 @@ u64 rtc_date_seconds(const struct rtc_date *date)
 {
 	u32 year = MAX(date->year, EPOCH_YEAR);
 	unsigned month = (date->month + 11) % 12;
-	u32 days = days_to_year(year) + date->day - 1;
+	u32 days = days_to_year(year) + MAX(date->day, 1u) - 1; /* a guest may write day 0 */
 
 	for (unsigned m = 0; m < month; m++)
 		days += days_in_month(year, m);

@@ -286,6 +286,26 @@ static void the_update_interrupt_comes_once_a_second(void **state)
 	assert_true(rtc_deadline(&rtc) == NEVER);
 }
 
+/* Whatever the registers hold, the calendar counts no further than they can say; there is no day before the first. */
+static void no_date_is_too_wrong(void **state)
+{
+	for (unsigned fill = 0; fill < 256; fill++) {
+		out(RTC_B, fill & 1 ? 0x86 : 0x82, 0);
+		for (unsigned i = RTC_SECOND; i <= RTC_YEAR; i++)
+			out(i, i == RTC_MONTH ? 1 : fill / 2 * 2, 0);
+		out(RTC_CENTURY, fill / 2 * 2, 0);
+		out(RTC_B, fill & 1 ? 0x06 : 0x02, 0);
+		assert_true(in(RTC_DAY, 0) <= 0x31);
+	}
+	out(RTC_B, 0x86, 0);
+	out(RTC_DAY, 0, 0);
+	out(RTC_MONTH, 1, 0);
+	out(RTC_YEAR, 0, 0);
+	out(RTC_CENTURY, 0, 0);
+	out(RTC_B, 0x06, 0);
+	assert_int_equal(in(RTC_DAY, 0), 1);
+}
+
 /* The seconds at which the alarm goes off within `count` seconds from the start. */
 static unsigned alarms(u8 hour, u8 minute, u8 second, unsigned count, unsigned *first)
 {
@@ -378,6 +398,7 @@ int main(void)
 		cmocka_unit_test_setup(the_periodic_interrupt_keeps_its_rate, set_up),
 		cmocka_unit_test_setup(no_rate_and_no_divider_mean_no_periods, set_up),
 		cmocka_unit_test_setup(the_update_interrupt_comes_once_a_second, set_up),
+		cmocka_unit_test_setup(no_date_is_too_wrong, set_up),
 		cmocka_unit_test_setup(the_alarm_agrees_with_its_registers, set_up),
 		cmocka_unit_test_setup(a_late_call_still_finds_the_alarm, set_up),
 		cmocka_unit_test_setup(the_firmware_bytes_tell_the_memory, set_up),
