@@ -72,9 +72,10 @@ static enum step enter(struct soft *s, struct exit *exit)
 		return STEP_EXIT;
 	}
 	if (s->frame.vector == VECTOR_REFUSED) {
-		s->segments = s->changed = true;
-		vcpu_raise(s->vcpu, VECTOR_GP, 0); /* as fetching beyond a limit would (3A 5.3) */
-		return STEP_FAULT;
+		/* Not a fault of the guest's: its handler could not be entered either, for ever. */
+		exit->kind = EXIT_UNSUPPORTED;
+		exit->reason = "the processor refuses its segment registers";
+		return STEP_EXIT;
 	}
 	soft_store(s);
 	step = soft_trap(s, exit);
