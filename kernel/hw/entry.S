@@ -61,7 +61,7 @@ boot:
 	/* 3 */
 3:	mov	$boot_stack_end, %esp
 	xor	%ebp, %ebp		/* the end of every backtrace */
-	push	%ebx
+	mov	%ebx, %eax
 	call	boot_choose_window
 	test	%eax, %eax
 	jz	6f
@@ -80,8 +80,8 @@ boot:
 
 	/* 5 */
 6:	mov	$boot_stack_end, %esp
-	push	%ebx
-	push	%esi
+	mov	%esi, %eax
+	mov	%ebx, %edx
 	call	hw_boot
 
 	.bss

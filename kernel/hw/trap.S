@@ -1,7 +1,7 @@
 /*
  * The world switch. There and back, in steps:
  *
- *   hw_enter(frame)
+ *   hw_enter(frame): its address is in EAX (-mregparm=3: arguments come in EAX, EDX, ECX)
  *     1. save what C expects to find again on the monitor's stack, and remember that stack;
  *     2. tell the TSS where the next trap's stack begins: at the end of the frame;
  *     3. make the frame the stack, pop everything from it, and IRET to ring 3.
@@ -36,7 +36,6 @@ hw_enter:
 	push	%esi
 	push	%edi
 	mov	%esp, monitor_esp
-	mov	20(%esp), %eax
 	lea	FRAME_SIZE(%eax), %ecx	/* 2 */
 	mov	%ecx, monitor_tss + TSS_ESP0
 	lea	FRAME_GS(%eax), %esp	/* 3 */
@@ -102,9 +101,7 @@ monitor_trap:
 
 7:	/* 6' */
 	lea	-FRAME_GS(%esp), %eax
-	push	%eax
 	call	hw_monitor_trap
-	add	$4, %esp
 	pop	%gs
 	pop	%fs
 	pop	%es
@@ -116,7 +113,6 @@ monitor_trap:
 /* int hw_mark(struct hw_mark *): the registers that C keeps across calls, our return address. */
 	.globl hw_mark
 hw_mark:
-	mov	4(%esp), %eax
 	mov	(%esp), %ecx
 	mov	%ebx, 0(%eax)
 	mov	%esi, 4(%eax)
@@ -130,15 +126,14 @@ hw_mark:
 /* void hw_unwind(struct hw_mark *, int): returns from hw_mark() a second time. */
 	.globl hw_unwind
 hw_unwind:
-	mov	4(%esp), %ecx
-	mov	8(%esp), %eax
-	mov	0(%ecx), %ebx
-	mov	4(%ecx), %esi
-	mov	8(%ecx), %edi
-	mov	12(%ecx), %ebp
-	mov	16(%ecx), %esp
-	mov	20(%ecx), %edx
-	mov	%edx, (%esp)
+	mov	0(%eax), %ebx
+	mov	4(%eax), %esi
+	mov	8(%eax), %edi
+	mov	12(%eax), %ebp
+	mov	16(%eax), %esp
+	mov	20(%eax), %ecx
+	mov	%ecx, (%esp)
+	mov	%edx, %eax
 	ret
 
 	.bss
