@@ -7,7 +7,10 @@
 #define CR0_DEFINED                                                                                \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
 		CR0_PG)
-/* Bits of CR4 that belong to features of control_cpuid(): DE PSE TSC PGE FXSR SSE, and UMIP. */
+/*
+ * Bits of CR4 that belong to features of control_cpuid(): DE PSE TSC PGE FXSR SSE, and UMIP; and PCE,
+ * which no feature bit goes with.
+ */
 #define CR4_OFFERED \
 	(CR4_TSD | CR4_DE | CR4_PSE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP)
 /* A change of one of these changes what the guest's page tables mean (SDM 3A 4.10.4.1). */

@@ -9,7 +9,7 @@
 /*
  * The guest writes CR0 or CR4. Checks the value (SDM 3A 2.5: reserved bits, PG without PE, NW
  * without CD, bits that CPUID does not offer), stores it and sets the effects that follow.
- * STEP_FAULT: #GP(0). STEP_EXIT: real mode or PAE is asked for.
+ * STEP_FAULT: #GP(0). STEP_EXIT: real mode is asked for.
  */
 enum step control_set_cr0(struct vcpu *, struct emulation *, u32 value);
 enum step control_set_cr4(struct vcpu *, struct emulation *, u32 value);

@@ -15,7 +15,7 @@ typedef enum step (*handler)(struct vcpu *, struct emulation *);
 static enum decode_status decode(
 	struct vcpu *v, struct emulation *e, const u8 *bytes, unsigned count)
 {
-	e->answers = e->used = e->effects = 0;
+	emulation_begin(e);
 	return insn_decode(&e->insn, bytes, count, v->seg[CS].attr & ATTR_DB ? 4 : 2);
 }
 

@@ -2,6 +2,7 @@
  * Far transfers, software interrupts, and everything that loads or inspects a segment register:
  * the instructions that protected mode checks against descriptor tables.
  */
+#include "cpu/alu.h"
 #include "cpu/event.h"
 #include "cpu/instructions.h"
 #include "cpu/segment.h"
@@ -211,11 +212,6 @@ static enum step see_descriptor(struct vcpu *v, u16 selector, bool *seen, struct
 	return STEP_DONE;
 }
 
-static void set_zf(struct vcpu *v, bool on)
-{
-	v->eflags = on ? v->eflags | EFLAGS_ZF : v->eflags & ~EFLAGS_ZF;
-}
-
 /* System types that LAR and LSL accept (SDM 2A tables 3-53 and 3-62). */
 #define LAR_TYPES                                                                             \
 	(1u << TYPE_TSS16 | 1u << TYPE_LDT | 1u << TYPE_TSS16_BUSY | 1u << TYPE_CALL_GATE16 | \
@@ -241,7 +237,7 @@ static enum step inspect(struct vcpu *v, struct emulation *e)
 
 		access_set_reg(v, e->insn.reg, e->insn.op_size, value);
 	}
-	set_zf(v, seen);
+	alu_set_flag(&v->eflags, EFLAGS_ZF, seen);
 	return emulation_next(v, e);
 }
 
@@ -258,7 +254,7 @@ static enum step verify(struct vcpu *v, struct emulation *e)
 		seen = (s.attr & ATTR_S) &&
 		       (write ? segment_is_writable(&s)
 			      : !segment_is_code(&s) || (s.attr & ATTR_READABLE));
-	set_zf(v, seen);
+	alu_set_flag(&v->eflags, EFLAGS_ZF, seen);
 	return emulation_next(v, e);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The virtual CPU: a data structure that holds all that a guest can see of its processor, and
- * nothing else.
+ * The virtual CPU: a data structure that holds all that a guest can see of its processor, and where
+ * its memory, its clock and its engine are.
  */
 #pragma once
 
@@ -56,7 +56,10 @@ struct vcpu {
 	u32 cr0, cr2, cr3, cr4;
 	u32 dr[8];
 	struct fpu_state fpu;
-	/* The machine's clock, in nanoseconds, as of the last exit; it is the TSC too. */
+	/*
+	 * The machine's clock, in nanoseconds, which is the TSC too: the engine sets it before an
+	 * instruction that reads it.
+	 */
 	u64 tsc, tsc_offset; /* tsc_offset: what WRMSR added */
 	u64 clock_zero;      /* the real nanosecond at which that clock stood at 0 */
 
@@ -96,8 +99,8 @@ static inline void vcpu_set_user_eflags(struct vcpu *v, u32 real)
 }
 
 /*
- * Makes an exception pending, to be delivered before the next instruction. cpu_raise_page also sets
- * CR2.
+ * Makes an exception pending, to be delivered before the next instruction. vcpu_raise_page() also
+ * sets CR2.
  */
 void vcpu_raise(struct vcpu *, enum vector, u32 error);
 void vcpu_raise_page(struct vcpu *, gva_t address, u32 error);

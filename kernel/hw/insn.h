@@ -1,4 +1,7 @@
-/* The instructions that C has no words for. All of the monitor's inline assembly is here. */
+/*
+ * The instructions that C has no words for. All of the monitor's inline assembly is here, but for the
+ * one division of base/math64.h.
+ */
 #pragma once
 
 #include "base/types.h"

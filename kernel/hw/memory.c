@@ -2,6 +2,7 @@
 #include "hw/memory.h"
 
 #include "base/check.h"
+#include "base/string.h"
 #include "hw/insn.h"
 #include "x86/paging.h"
 
@@ -151,15 +152,14 @@ hpa_t memory_root(void)
 
 void *memory_pages(unsigned pages)
 {
-	u32 bytes = pages * PAGE_SIZE, *word;
+	u32 bytes = pages * PAGE_SIZE;
+	void *memory;
 
 	if (bytes > heap_end - heap_next)
 		return NULL;
-	word = (u32 *)(memory_window_start() + WINDOW_HEAP + heap_next - heap_start);
+	memory = (void *)(memory_window_start() + WINDOW_HEAP + heap_next - heap_start);
 	heap_next += bytes;
-	for (u32 i = 0; i < bytes / sizeof *word; i++)
-		word[i] = 0;
-	return word;
+	return memset(memory, 0, bytes);
 }
 
 unsigned memory_pages_used(void)

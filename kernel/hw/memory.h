@@ -7,7 +7,7 @@
 
 /*
  * Takes stock of RAM: what the boot loader reports, less the first MiB, the image and the modules.
- * Call before paging is built; `info` is identity-mapped.
+ * Call before memory_enter_window(), while `info` is still mapped to itself.
  */
 void memory_init(const struct multiboot_info *, const struct boot_info *);
 

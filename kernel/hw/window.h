@@ -28,7 +28,8 @@ struct window_range {
 
 /*
  * Fill the window's page tables: 16 tables of 1024 entries for two-level paging (SDM 3A 4.3), 32 of
- * 512 for PAE (4.4). Pages of no range are not present. All are supervisor pages.
+ * 512 for PAE (4.4), which a monitor with nested paging will need and only a test uses today. Pages
+ * of no range are not present. All are supervisor pages.
  */
 void window_build(u32 entry[WINDOW_ENTRIES], const struct window_range *, unsigned ranges);
 void window_build_pae(u64 entry[WINDOW_ENTRIES], const struct window_range *, unsigned ranges);

@@ -18,7 +18,7 @@
  *  - when the guest loads CR3, or changes CR0.PG, CR0.WP, CR4.PSE or CR4.PGE (the entries were made
  *    under the old rules): shadow_flush();
  *  - when it executes INVLPG: shadow_invlpg(), and INVLPG on the real CPU;
- *  - when gmem_watch() returns true: shadow_protect();
+ *  - when gmem_watch() returns true: shadow_protect(), or shadow_flush(), which costs it later;
  *  - before it enters the guest, if `stale` is set: load the real CR3 again and clear it.
  */
 #pragma once

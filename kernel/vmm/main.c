@@ -2,6 +2,8 @@
  * The monitor's life: read what is wanted, make the machines, run them until all have ended, end.
  */
 #include "base/check.h"
+#include "base/printf.h"
+#include "base/string.h"
 #include "hw/boot.h"
 #include "hw/power.h"
 #include "vmm/console.h"
@@ -9,9 +11,6 @@
 #include "vmm/options.h"
 #include "vmm/scheduler.h"
 #include "vmm/vm.h"
-
-#include "base/printf.h"
-#include "base/string.h"
 
 #define MEMORY_DEFAULT (16u * MIB)
 

@@ -63,7 +63,8 @@ static void report_instruction(struct vcpu *v)
 		console_say("  at eip: %s(no instruction)", text);
 }
 
-void report_counts(struct vm *vm)
+/* Its exits by kind, and what the engine settled by itself. */
+static void report_counts(struct vm *vm)
 {
 	const struct engine_counts *c = vm->engine->counts(&vm->vcpu);
 	char text[200] = "";

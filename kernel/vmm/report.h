@@ -6,8 +6,5 @@
 /* Registers, the bytes at EIP, and what it did until then. */
 void report_machine(struct vm *);
 
-/* One line on each machine, at the very end. */
-void report_counts(struct vm *);
-
 /* The name of an exit kind. */
 const char *report_exit_name(enum exit_kind);

@@ -68,20 +68,17 @@ enum sreg { ES, CS, SS, DS, FS, GS, SREG_COUNT };
 #define CR4_SMAP       (1u << 21)
 
 #define DR6_FIXED 0xffff0ff0u /* bits that read as one (SDM 3B 17.2.3) */
+#define DR6_ZERO  (1u << 12)  /* and as zero */
 #define DR6_BD    (1u << 13)
 #define DR6_BS    (1u << 14)
-#define DR7_FIXED 0x00000400u
+#define DR7_FIXED 0x00000400u /* the same of DR7 (SDM 3B 17.2.4) */
+#define DR7_ZERO  0x0000d800u
 #define DR7_GD    (1u << 13)
 
 /* Of breakpoint n: the bits that enable it, and what it watches (SDM 3B 17.2.4). */
 #define DR7_ENABLE(n)  (3u << (2 * (n)))
 #define DR7_RW(dr7, n) ((dr7) >> (16 + 4 * (n)) & 3)
 
-/* Model-specific registers that are offered (SDM 4). */
-#define MSR_TSC          0x10
-#define MSR_APIC_BASE    0x1b
-#define MSR_SYSENTER_CS  0x174
-#define MSR_SYSENTER_ESP 0x175
-#define MSR_SYSENTER_EIP 0x176
-#define MSR_PAT          0x277
-#define MSR_EFER         0xc0000080u
+/* Model-specific registers (SDM 4). */
+#define MSR_TSC  0x10
+#define MSR_EFER 0xc0000080u
