@@ -32,7 +32,9 @@ _Static_assert(sizeof(struct hw_frame) == 204, "trap.S counts on it");
 
 /*
  * The vector of a trap out of virtual-8086 mode, whatever it was. Ring 3 cannot get there by the
- * manual, but QEMU lets its IRET set EFLAGS.VM. Nothing else in the frame is valid then.
+ * manual, but QEMU's TCG (7.2) lets its IRET set EFLAGS.VM. Nothing else in the frame is valid then.
+ * It lets IF be cleared in the same way, and a guest that then goes round in a loop never comes back:
+ * no interrupt is left that could end its turn.
  */
 #define VECTOR_VM86 0x100u
 
