@@ -33,6 +33,10 @@ $(V).SILENT:
 .PHONY: all
 all: $(BUILD)/cave.elf guests
 
+.PHONY: help
+help:
+	sed -n '/^## Two commands/,/^## The way in/p; /^## More commands/,/^## Where/p' README.md | grep -v '^## '
+
 # --- running machines -------------------------------------------------------------------------------------------------
 
 # The modules of `make run`, as QEMU's -initrd takes them: FILE vm=NAME mem=SIZE -- what the guest gets, a comma between.

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from cavegrade import report
 from cavegrade.build import BrokenTree, Workshop
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def watched(bench: Bench, submission: Path, console: Console):
     """Grades under a progress bar."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     try:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("building", total=len(bench.lab.behaviours))
