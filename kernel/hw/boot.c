@@ -19,35 +19,38 @@ extern u32 boot_directory[];
 
 static struct boot_info boot;
 
-bool boot_window_valid(u32 address)
-{
-	return address % LARGE_PAGE_SIZE == 0 && address >= LARGE_PAGE_SIZE * 16 &&
-	       address <= 0u - WINDOW_SIZE;
-}
-
 static unsigned hex_digit(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
 }
 
+bool boot_parse_window(const char *text, u32 *address)
+{
+	const char *c = text + 2;
+
+	if (strncmp(text, "0x", 2))
+		return false;
+	for (*address = 0; hex_digit(*c) < 16 && c < text + 10; c++)
+		*address = *address << 4 | hex_digit(*c);
+	return (!*c || *c == ' ') && *address % LARGE_PAGE_SIZE == 0 && *address >= WINDOW_SIZE &&
+	       *address <= 0u - WINDOW_SIZE;
+}
+
 /*
- * Finds window=0x... on the command line and maps that window like the default one. Returns the
- * distance to it, or 0 if there is no such option or a bad one (vmm/options.c complains then).
+ * Finds window= on the command line, behind the monitor's own file name, and maps that window like the
+ * default one. Returns the distance to it, or 0 if there is no such option or a bad one
+ * (vmm/options.c complains then).
  */
 u32 boot_choose_window(const struct multiboot_info *info)
 {
 	const char *at = (const char *)info->cmdline;
-	u32 window = 0;
+	u32 window;
 
 	if (!(info->flags & MULTIBOOT_INFO_CMDLINE))
 		return 0;
-	while (*at && strncmp(at, " window=0x", 10))
+	while (*at && strncmp(at, " window=", 8))
 		at++;
-	if (!*at)
-		return 0;
-	for (at += 10; hex_digit(*at) < 16; at++)
-		window = window << 4 | hex_digit(*at);
-	if (!boot_window_valid(window))
+	if (!*at || !boot_parse_window(at + 8, &window))
 		return 0;
 	for (unsigned i = 0; i < WINDOW_PDES; i++)
 		boot_directory[pde_index(window) + i] =

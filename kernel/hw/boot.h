@@ -23,10 +23,11 @@ struct boot_info {
 #define WINDOW_SIZE    (64u * MIB)
 
 /*
- * Whether a window may lie at this linear address: a multiple of 4 MiB, not at 0 and not beyond the
- * end of the address space.
+ * Reads where a window is to lie: "0x" and small hexadecimal digits, up to a space or the end. False if
+ * it is anything else, or no place for a window: that is a multiple of 4 MiB, not in the first 64 MiB,
+ * where the image and the boot loader's memory are mapped to themselves, and not beyond 4 GiB.
  */
-bool boot_window_valid(u32 address);
+bool boot_parse_window(const char *text, u32 *address);
 
 /* The monitor proper, in vmm/; called by hw_boot() when the machine is ready. Does not return. */
 NORETURN void monitor_main(const struct boot_info *);

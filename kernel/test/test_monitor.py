@@ -52,6 +52,8 @@ def test_without_modules_it_shows_how():
         ("window=0xe0000001", "window=0xe0000001: give a multiple of 4 MiB"),
         ("window=0xfe000000", "window=0xfe000000: give a multiple of 4 MiB"),
         ("window=here", "window=here: give a multiple of 4 MiB"),
+        ("window=0xg0000000", "window=0xg0000000: give a multiple of 4 MiB"),
+        ("window=0x1d0000000", "window=0x1d0000000: give a multiple of 4 MiB"),
         ("raw=", "unknown option raw="),
     ],
 )

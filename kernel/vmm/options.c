@@ -68,18 +68,12 @@ static const char *set_quantum(const char *value, u64 *quantum)
 	return NULL;
 }
 
-/* boot.c has read the address already; here it is only checked. */
+/* hw/boot.c has read the address already, or has not understood it; here is who says so. */
 static const char *check_window(const char *value)
 {
-	u32 start = 0;
-	const char *c = value;
+	u32 start;
 
-	for (c += strncmp(c, "0x", 2) ? 0 : 2; *c; c++) {
-		unsigned digit = *c >= 'a' ? *c - 'a' + 10u : *c - '0' + 0u;
-
-		start = digit < 16 ? start << 4 | digit : 1;
-	}
-	if (strncmp(value, "0x", 2) || c - value > 10 || !boot_window_valid(start))
+	if (!boot_parse_window(value, &start))
 		return complain("window=%s: give a multiple of 4 MiB between 0x4000000 and "
 				"0xfc000000, in small hexadecimal digits",
 			value);
