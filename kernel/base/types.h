@@ -58,6 +58,9 @@ static inline hpa_t hpa(u64 v)
 #define MIB           (1024u * 1024u)
 #define NS_PER_SECOND 1000000000u
 
+/* How many pages hold so many bytes. */
+#define PAGE_COUNT(bytes) (((bytes) + PAGE_MASK) >> PAGE_SHIFT)
+
 #define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)      ((a) < (b) ? (a) : (b))
 #define MAX(a, b)      ((a) > (b) ? (a) : (b))

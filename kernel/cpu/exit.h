@@ -9,7 +9,7 @@ enum exit_kind {
 	EXIT_MMIO,        /* an access to what is not RAM: answer in `value`, run again */
 	EXIT_HALT,        /* HLT */
 	EXIT_INTERRUPT,   /* the real machine interrupted: `value` is the vector */
-	EXIT_WINDOW,      /* the guest can take the interrupt that vcpu->intr announces */
+	EXIT_INTR_WINDOW, /* the guest can take the interrupt that vcpu->intr announces */
 	EXIT_FPU_ERROR,   /* an unmasked FPU exception of a guest with CR0.NE clear: IRQ 13 */
 	EXIT_SHUTDOWN,    /* triple fault */
 	EXIT_UNSUPPORTED, /* the engine cannot go on: `reason` says what and why */

@@ -20,8 +20,6 @@ struct engine_counts {
 struct engine {
 	const char *name;
 
-	/* Whether this machine can run it. */
-	bool (*probe)(void);
 	/* Gives the vcpu what the engine needs to run it. NULL, or one sentence why it cannot. */
 	const char *(*attach)(struct vcpu *);
 	/*

@@ -14,13 +14,6 @@
 #include "hw/cpu.h"
 #include "hw/memory.h"
 
-#define PAGES(bytes) (((bytes) + PAGE_MASK) >> PAGE_SHIFT)
-
-static bool soft_probe(void)
-{
-	return true;
-}
-
 static void frame_written(struct gmem *mem, u32 gfn, unsigned watchers)
 {
 	if (watchers & WATCH_DESCRIPTORS)
@@ -29,8 +22,8 @@ static void frame_written(struct gmem *mem, u32 gfn, unsigned watchers)
 
 static const char *soft_attach(struct vcpu *v)
 {
-	struct soft *s = memory_pages(PAGES(sizeof *s));
-	void *tables = memory_pages(PAGES(SHADOW_TABLES_BYTES));
+	struct soft *s = memory_pages(PAGE_COUNT(sizeof *s));
+	void *tables = memory_pages(PAGE_COUNT(SHADOW_TABLES_BYTES));
 	void *shadow = memory_pages(SHADOW_PAGES);
 
 	if (!s || !tables || !shadow)
@@ -95,7 +88,7 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 			step = event_deliver(v, exit);
 			s->segments = s->changed = true;
 		} else if (v->intr && vcpu_interruptible(v)) {
-			exit->kind = EXIT_WINDOW;
+			exit->kind = EXIT_INTR_WINDOW;
 			return;
 		} else {
 			step = enter(s, exit);
@@ -120,7 +113,6 @@ static const char *soft_audit(struct vcpu *v)
 
 const struct engine soft_engine = {
 	.name = "direct execution",
-	.probe = soft_probe,
 	.attach = soft_attach,
 	.run = soft_run,
 	.sync_fpu = soft_sync_fpu,

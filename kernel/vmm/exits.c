@@ -79,7 +79,7 @@ void exits_handle(struct vm *vm)
 	case EXIT_INTERRUPT:
 		handle_interrupt(x->value);
 		break;
-	case EXIT_WINDOW: /* the scheduler looks for interrupts before it runs the machine again */
+	case EXIT_INTR_WINDOW: /* the scheduler looks for interrupts before it runs the machine again */
 		break;
 	case EXIT_FPU_ERROR:
 		platform_fpu_error(&vm->platform);

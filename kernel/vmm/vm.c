@@ -45,7 +45,7 @@ static const char *give_memory(struct vm *vm, u32 bytes)
 		       "give QEMU more (-m)";
 	mem->size = bytes;
 	mem->map = map_frame;
-	mem->watch = memory_pages(ALIGN_UP(bytes >> PAGE_SHIFT, PAGE_SIZE) >> PAGE_SHIFT);
+	mem->watch = memory_pages(PAGE_COUNT(bytes >> PAGE_SHIFT)); /* a byte a frame */
 	return mem->watch ? NULL : "the monitor's own memory is used up";
 }
 
@@ -59,7 +59,7 @@ struct vm *vm_create(const char *name, u32 memory, const char **why)
 		*why = "there are 16 machines already, and no room for more";
 		return NULL;
 	}
-	vm = memory_pages(ALIGN_UP(sizeof *vm, PAGE_SIZE) >> PAGE_SHIFT);
+	vm = memory_pages(PAGE_COUNT(sizeof *vm));
 	if (!vm) {
 		*why = "the monitor's own memory is used up";
 		return NULL;
