@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/string.h"
+#include "cpu/alu.h"
 #include "cpu/instructions.h"
 
 /* Bytes that lie together in guest-physical memory, within one page. */
@@ -113,11 +114,6 @@ static enum step ask(struct emulation *e, struct exit question, u32 *answer)
 	return STEP_EXIT;
 }
 
-static u32 low_bytes(unsigned size)
-{
-	return 0xffffffff >> (32 - 8 * size);
-}
-
 /* Bytes of the next piece: devices see aligned bytes, words and doublewords only. */
 static unsigned piece(u32 address, unsigned left)
 {
@@ -137,7 +133,7 @@ static enum step device_read(struct emulation *e, struct span s, u32 *value)
 
 		TRY(ask(e, (struct exit){.kind = EXIT_MMIO, .size = size, .address = gpa(address)},
 			&part));
-		*value |= (part & low_bytes(size)) << 8 * done;
+		*value |= (part & alu_mask(size)) << 8 * done;
 		done += size;
 	}
 	return STEP_DONE;
@@ -155,7 +151,7 @@ static enum step device_write(struct emulation *e, struct span s, u32 value)
 			.write = true,
 			.size = size,
 			.address = gpa(address),
-			.value = value >> 8 * done & low_bytes(size)};
+			.value = value >> 8 * done & alu_mask(size)};
 
 		TRY(ask(e, question, &ignored));
 		done += size;
@@ -257,7 +253,7 @@ enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned byt
 enum step access_port_in(struct vcpu *v, struct emulation *e, u16 port, unsigned size, u32 *value)
 {
 	TRY(ask(e, (struct exit){.kind = EXIT_PORT, .size = size, .port = port}, value));
-	*value &= low_bytes(size);
+	*value &= alu_mask(size);
 	return STEP_DONE;
 }
 
@@ -267,7 +263,7 @@ enum step access_port_out(struct vcpu *v, struct emulation *e, u16 port, unsigne
 		.write = true,
 		.size = size,
 		.port = port,
-		.value = value & low_bytes(size)};
+		.value = value & alu_mask(size)};
 
 	return ask(e, question, &value);
 }

@@ -2,6 +2,7 @@
 #include "cpu/control.h"
 
 #include "base/string.h"
+#include "cpu/instructions.h"
 #include "x86/paging.h"
 
 #define CR0_DEFINED                                                                                \
@@ -17,19 +18,13 @@
 #define CR0_PAGING (CR0_PG | CR0_WP)
 #define CR4_PAGING (CR4_PSE | CR4_PGE)
 
-static enum step general_protection(struct vcpu *v)
-{
-	vcpu_raise(v, VECTOR_GP, 0);
-	return STEP_FAULT;
-}
-
 enum step control_set_cr0(struct vcpu *v, struct emulation *e, u32 value)
 {
 	value = (value & CR0_DEFINED) | CR0_ET;
 	if ((value & CR0_PG) && !(value & CR0_PE))
-		return general_protection(v);
+		return emulation_fault(v, VECTOR_GP, 0);
 	if ((value & CR0_NW) && !(value & CR0_CD))
-		return general_protection(v);
+		return emulation_fault(v, VECTOR_GP, 0);
 	if (!(value & CR0_PE))
 		return emulation_unsupported(
 			e, "the guest leaves protected mode: real mode is not virtualized");
@@ -43,7 +38,7 @@ enum step control_set_cr0(struct vcpu *v, struct emulation *e, u32 value)
 enum step control_set_cr4(struct vcpu *v, struct emulation *e, u32 value)
 {
 	if (value & ~CR4_OFFERED)
-		return general_protection(v);
+		return emulation_fault(v, VECTOR_GP, 0);
 	if ((v->cr4 ^ value) & CR4_PAGING)
 		e->effects |= EFFECT_FLUSH;
 	e->effects |= EFFECT_CONTROL;

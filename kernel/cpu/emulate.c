@@ -9,8 +9,6 @@
 #include "cpu/access.h"
 #include "cpu/instructions.h"
 
-typedef enum step (*handler)(struct vcpu *, struct emulation *);
-
 /* CS.D says how the code was compiled, for 16 or 32 bits; prefixes choose the other (SDM 3A 3.4.5). */
 static enum decode_status decode(
 	struct vcpu *v, struct emulation *e, const u8 *bytes, unsigned count)

@@ -38,19 +38,6 @@ struct entry {
 	unsigned cpl;
 };
 
-/* In a 16-bit stack segment only SP counts, and the upper half of ESP stays (SDM 1 6.2.3). */
-static u32 stack_offset(const struct segment *ss, u32 esp)
-{
-	return ss->attr & ATTR_DB ? esp : esp & 0xffff;
-}
-
-static u32 stack_move(const struct segment *ss, u32 esp, u32 distance)
-{
-	u32 moved = stack_offset(ss, esp + distance);
-
-	return ss->attr & ATTR_DB ? moved : (esp & 0xffff0000) | moved;
-}
-
 /* Whether [esp, esp + bytes) lies within the stack segment (SDM 3A 5.3). */
 static bool stack_holds(const struct segment *ss, u32 esp, u32 bytes)
 {
@@ -349,7 +336,7 @@ static u32 returned_flags(const struct vcpu *v, u32 popped, unsigned size)
 
 	if (size == 4)
 		may |= EFLAGS_RF | EFLAGS_AC | EFLAGS_ID;
-	if (v->cpl <= (v->eflags & EFLAGS_IOPL) >> EFLAGS_IOPL_SHIFT)
+	if (v->cpl <= vcpu_iopl(v))
 		may |= EFLAGS_IF;
 	if (v->cpl == 0)
 		may |= EFLAGS_IOPL;

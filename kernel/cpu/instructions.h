@@ -26,6 +26,8 @@
 			return step_;     \
 	} while (0)
 
+typedef enum step (*handler)(struct vcpu *, struct emulation *);
+
 enum step emulate_integer(struct vcpu *, struct emulation *);
 enum step emulate_exchange(struct vcpu *, struct emulation *);
 enum step emulate_bits(struct vcpu *, struct emulation *);
@@ -53,6 +55,12 @@ static inline enum step emulation_fault(struct vcpu *v, enum vector vector, u32 
 {
 	vcpu_raise(v, vector, error);
 	return STEP_FAULT;
+}
+
+/* For instructions that only virtual ring 0 may run: #GP(0) elsewhere (SDM 3A 5.9). */
+static inline enum step privileged(struct vcpu *v)
+{
+	return v->cpl == 0 ? STEP_DONE : emulation_fault(v, VECTOR_GP, 0);
 }
 
 /* The operand size of the many opcodes whose lowest bit says: byte, or word and doubleword. */

@@ -4,6 +4,7 @@
  */
 #include "cpu/access.h"
 #include "cpu/instructions.h"
+#include "cpu/segment.h"
 
 /* Byte registers 4 to 7 are the second bytes of registers 0 to 3 (SDM 2A table 2-2). */
 u32 access_get_reg(const struct vcpu *v, unsigned reg, unsigned size)
@@ -72,44 +73,34 @@ enum step rm_write(struct vcpu *v, struct emulation *e, unsigned size, u32 value
 	return STEP_DONE;
 }
 
-/* SS.B decides whether ESP or only SP counts; the upper half of ESP then stays (SDM 1 6.2.3). */
-static u32 stack_mask(const struct vcpu *v)
-{
-	return v->seg[SS].attr & ATTR_DB ? 0xffffffff : 0xffff;
-}
-
-/* The stack grows down: `distance` is negative, that is, a large number, for a push. */
-static u32 stack_move(const struct vcpu *v, u32 esp, u32 distance)
-{
-	u32 mask = stack_mask(v);
-
-	return (esp & ~mask) | ((esp + distance) & mask);
-}
-
 enum step access_push(struct vcpu *v, struct emulation *e, u32 *esp, unsigned size, u32 value)
 {
-	u32 top = stack_move(v, *esp, -size);
+	const struct segment *ss = &v->seg[SS];
+	u32 top = stack_move(ss, *esp, -size);
 
-	TRY(access_write(v, e, SS, top & stack_mask(v), size, value));
+	TRY(access_write(v, e, SS, stack_offset(ss, top), size, value));
 	*esp = top;
 	return STEP_DONE;
 }
 
 enum step access_pop(struct vcpu *v, struct emulation *e, u32 *esp, unsigned size, u32 *value)
 {
-	TRY(access_read(v, e, SS, *esp & stack_mask(v), size, value));
-	*esp = stack_move(v, *esp, size);
+	const struct segment *ss = &v->seg[SS];
+
+	TRY(access_read(v, e, SS, stack_offset(ss, *esp), size, value));
+	*esp = stack_move(ss, *esp, size);
 	return STEP_DONE;
 }
 
 /* Each push by itself: on a 16-bit stack they may wrap, and the last may lie in another page. */
 enum step access_probe_pushes(struct vcpu *v, struct emulation *e, unsigned count, unsigned size)
 {
+	const struct segment *ss = &v->seg[SS];
 	u32 esp = v->gpr[ESP];
 
 	while (count--) {
-		esp = stack_move(v, esp, -size);
-		TRY(access_probe_write(v, e, SS, esp & stack_mask(v), size));
+		esp = stack_move(ss, esp, -size);
+		TRY(access_probe_write(v, e, SS, stack_offset(ss, esp), size));
 	}
 	return STEP_DONE;
 }

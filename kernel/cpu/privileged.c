@@ -6,7 +6,8 @@
  * Lab 2, part a. In every function:
  *   - `v` is the guest's processor, `e->insn` the decoded instruction;
  *   - the caller has fetched and decoded it, and moves EIP behind it if STEP_DONE comes back;
- *   - privileged() refuses with the guest's own #GP(0) what its own ring 3 may not do;
+ *   - privileged() refuses with the guest's own #GP(0) what its own ring 3 may not do
+ *     (cpu/instructions.h);
  *   - TRY(call) goes on if the call returns STEP_DONE, else returns what it returned;
  *   - nothing of `v` changes unless STEP_DONE is returned.
  */
@@ -20,16 +21,10 @@ static enum step general_protection(struct vcpu *v)
 	return emulation_fault(v, VECTOR_GP, 0);
 }
 
-/* For instructions that only virtual ring 0 may run (SDM 3A 5.9). */
-static enum step privileged(struct vcpu *v)
-{
-	return v->cpl == 0 ? STEP_DONE : general_protection(v);
-}
-
 /* CLI and STI are not tied to ring 0 but to IOPL (SDM 2A CLI). */
 static bool may_change_if(const struct vcpu *v)
 {
-	return v->cpl <= (v->eflags & EFLAGS_IOPL) >> EFLAGS_IOPL_SHIFT;
+	return v->cpl <= vcpu_iopl(v);
 }
 
 /*

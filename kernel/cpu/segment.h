@@ -27,6 +27,23 @@ static inline bool selector_is_null(u16 selector)
 	return !(selector & ~SELECTOR_RPL);
 }
 
+/* In a 16-bit stack segment only SP counts (SDM 1 6.2.3). */
+static inline u32 stack_offset(const struct segment *ss, u32 esp)
+{
+	return ss->attr & ATTR_DB ? esp : esp & 0xffff;
+}
+
+/*
+ * ESP after a push or pop, of which the upper half stays in a 16-bit segment. The stack grows down:
+ * `distance` is negative, that is, a large number, for a push.
+ */
+static inline u32 stack_move(const struct segment *ss, u32 esp, u32 distance)
+{
+	u32 moved = stack_offset(ss, esp + distance);
+
+	return ss->attr & ATTR_DB ? moved : (esp & 0xffff0000) | moved;
+}
+
 /* The register that a selector and the descriptor it names make. */
 struct segment segment_make(u16 selector, struct descriptor);
 

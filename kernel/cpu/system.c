@@ -7,13 +7,6 @@
 #include "cpu/privileged.h"
 #include "cpu/segment.h"
 
-typedef enum step (*handler)(struct vcpu *, struct emulation *);
-
-static enum step privileged(struct vcpu *v)
-{
-	return v->cpl == 0 ? STEP_DONE : emulation_fault(v, VECTOR_GP, 0);
-}
-
 /* With CR4.UMIP ring 3 may not even look (SDM 3A 2.5). */
 static enum step may_look(struct vcpu *v)
 {
@@ -173,9 +166,8 @@ static enum step write_debug(struct vcpu *v, struct emulation *e)
 
 	TRY(debug_register(v, e, &reg));
 	*reg = v->gpr[e->insn.rm];
-	v->dr[6] |= DR6_FIXED;
-	v->dr[6] &= ~(1u << 12); /* reads as zero (SDM 3B 17.2.3) */
-	v->dr[7] = (v->dr[7] | DR7_FIXED) & ~0xd800u;
+	v->dr[6] = (v->dr[6] | DR6_FIXED) & ~DR6_ZERO;
+	v->dr[7] = (v->dr[7] | DR7_FIXED) & ~DR7_ZERO;
 	e->effects |= EFFECT_CONTROL;
 	return STEP_DONE;
 }
@@ -229,7 +221,10 @@ static enum step emulate_cpuid(struct vcpu *v, struct emulation *e)
 	return STEP_DONE;
 }
 
-/* PUSHF and POPF do not trap; they come here only when fetched from the monitor's window. */
+/*
+ * PUSHF and POPF do not trap; they come here only when fetched from the monitor's window. RF and VM are
+ * pushed as zeros (SDM 2B PUSHF).
+ */
 static enum step emulate_pushf(struct vcpu *v, struct emulation *e)
 {
 	u32 esp = v->gpr[ESP];
@@ -239,12 +234,13 @@ static enum step emulate_pushf(struct vcpu *v, struct emulation *e)
 	return STEP_DONE;
 }
 
+/* What POPF may change depends on the level, as for IRET (SDM 2B POPF, "Operation"). */
 static enum step emulate_popf(struct vcpu *v, struct emulation *e)
 {
 	u32 esp = v->gpr[ESP], flags, may = EFLAGS_USER;
 
 	TRY(access_pop(v, e, &esp, e->insn.op_size, &flags));
-	if (v->cpl <= (v->eflags & EFLAGS_IOPL) >> EFLAGS_IOPL_SHIFT)
+	if (v->cpl <= vcpu_iopl(v))
 		may |= EFLAGS_IF;
 	if (v->cpl == 0)
 		may |= EFLAGS_IOPL;

@@ -72,6 +72,12 @@ struct vcpu {
 	void *engine; /* the state of the engine that runs it */
 };
 
+/* The privilege level up to which interrupts and ports are a program's own affair (SDM 1 3.4.3.3). */
+static inline unsigned vcpu_iopl(const struct vcpu *v)
+{
+	return (v->eflags & EFLAGS_IOPL) >> EFLAGS_IOPL_SHIFT;
+}
+
 /* What the guest's control registers say about translation. */
 struct paging vcpu_paging(const struct vcpu *);
 
