@@ -16,14 +16,15 @@
  */
 #include "x86/selectors.h"
 
-#define TSS_ESP0     4
-#define EFLAGS_VM    0x20000
-#define VECTOR_VM86    0x100
+#define TSS_ESP0       4
+#define EFLAGS_VM      0x20000
+#define VECTOR_VM86    0x100	/* these three: hw/trap.h */
 #define VECTOR_REFUSED 0x101
+#define VECTOR_LIMIT   0x30
 
-#define FRAME_SIZE   204	/* from the frame's start */
-#define FRAME_GS     128
-#define FRAME_VECTOR 176
+#define FRAME_SIZE     204	/* from the frame's start */
+#define FRAME_GS       128
+#define FRAME_VECTOR   176
 #define EIP_FROM_GS    56	/* from where ESP is when all is pushed */
 #define CS_FROM_GS     60
 #define EFLAGS_FROM_GS 64
@@ -54,7 +55,7 @@ enter_last:
 	.globl trap_stubs
 trap_stubs:
 	.set	vector, 0
-	.rept	48
+	.rept	VECTOR_LIMIT
 	.balign	16
 	.if	!(0x27d00 >> vector & 1)
 	push	$0
@@ -92,14 +93,14 @@ vm86_trap:				/* four words more: the frame lies 16 bytes too low */
 monitor_trap:
 	mov	EIP_FROM_GS(%esp), %eax
 	cmp	$enter_first, %eax
-	jb	7f
+	jb	own_trap
 	cmp	$enter_last, %eax
-	ja	7f
+	ja	own_trap
 	mov	monitor_tss + TSS_ESP0, %eax	/* 7 */
 	movl	$VECTOR_REFUSED, FRAME_VECTOR - FRAME_SIZE(%eax)
 	jmp	6b
 
-7:	/* 6' */
+own_trap:				/* 6' */
 	lea	-FRAME_GS(%esp), %eax
 	call	hw_monitor_trap
 	pop	%gs
