@@ -10,7 +10,6 @@
 #define PIC_VECTOR    0x20 /* IRQ 0 to 15 become vectors 0x20 to 0x2f */
 #define PIC_MASTER    0x20 /* command port; data is the next */
 #define PIC_SLAVE     0xa0
-#define PIC_EOI       0x20 /* OCW2, non-specific */
 #define PIC_EOI_OF(n) (0x60 | (n))
 #define PIC_READ_IRR  0x0a
 #define PIC_READ_ISR  0x0b

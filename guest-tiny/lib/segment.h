@@ -33,7 +33,7 @@
 
 extern struct descriptor gdt[GDT_ENTRIES];
 
-/* The TSS with room for an I/O permission bitmap behind it (SDM 1 18.5.2), all ones: no port. */
+/* The TSS with room for an I/O permission bitmap behind it (SDM 1 19.5.2), all ones: no port. */
 struct task_page {
 	struct tss tss;
 	u8 io_bitmap[PAGE_SIZE - sizeof(struct tss)];

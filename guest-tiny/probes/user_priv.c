@@ -68,7 +68,7 @@ static const struct {
 	{"wrmsr", user_wrmsr},
 };
 
-/* SDM 1 18.5.1: with CPL <= IOPL, IN, OUT, CLI and STI are allowed; the rest is not. */
+/* SDM 1 19.5.1: with CPL <= IOPL, IN, OUT, CLI and STI are allowed; the rest is not. */
 static void with_iopl(void)
 {
 	guard_user_eflags = EFLAGS_FIXED | EFLAGS_IOPL;
@@ -83,7 +83,7 @@ static void with_iopl(void)
 	guard_user_eflags = EFLAGS_FIXED;
 }
 
-/* SDM 1 18.5.2: a zero in the TSS's bitmap allows a port; an access needs all its ports. */
+/* SDM 1 19.5.2: a zero in the TSS's bitmap allows a port; an access needs all its ports. */
 static void with_bitmap(void)
 {
 	segment_set(
