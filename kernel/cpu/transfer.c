@@ -97,7 +97,7 @@ static enum step return_far(struct vcpu *v, struct emulation *e)
 	if (cpl % 3)
 		return emulation_unsupported(
 			e, "a far return to ring 1 or 2: only rings 0 and 3 are virtualized");
-	esp += extra;
+	esp = stack_move(&v->seg[SS], esp, extra);
 	if (cpl != v->cpl) {
 		u32 outer;
 
@@ -105,7 +105,7 @@ static enum step return_far(struct vcpu *v, struct emulation *e)
 		TRY(access_pop(v, e, &esp, size, &ss));
 		TRY(segment_check_stack(v, ss, cpl, VECTOR_GP, 0, &stack));
 		TRY(segment_mark(v, &stack));
-		esp = outer + extra;
+		esp = stack_move(&stack, outer, extra);
 	}
 	TRY(enter_segment(v, e, &code, eip));
 	v->seg[SS] = stack;

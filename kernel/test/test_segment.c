@@ -362,6 +362,15 @@ static void a_far_return_drops_parameters(void **state)
 	assert_int_equal(v.eip, TARGET);
 	assert_int_equal(v.gpr[ESP], KERNEL_STACK - 0x40 + 8 + 8);
 	assert_int_equal(v.eflags, flags);
+
+	put_descriptor(SPARE, 0, 0xffff, DATA_ATTR & ~ATTR_DB); /* a 16-bit stack: SP wraps */
+	set_segment(SS, SPARE);
+	v.eip = CODE;
+	v.gpr[ESP] = 0x1234fff4;
+	poke32(0xfff4, TARGET);
+	poke32(0xfff8, KERNEL_CS);
+	assert_done(RUN(0xca, 8, 0));
+	assert_int_equal(v.gpr[ESP], 0x12340004);
 }
 
 static void a_far_return_goes_outwards(void **state)
