@@ -1,26 +1,11 @@
-/* Reads the programs' ELF files where they lie. Source: System V ABI, chapters 4 and 5. */
+/*
+ * Reads the programs' ELF files where they lie. A segment in memory: `file_size` bytes of the file, then
+ * zeros up to `memory_size`. Source: System V ABI, chapters 4 and 5.
+ */
 #include "os.h"
 
 #include "base/string.h"
-
-struct elf_header {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version, entry, phoff, shoff, flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-
-_Static_assert(sizeof(struct elf_header) == 52, "System V ABI, figure 4-3");
-
-/* In memory: `filesz` bytes of the file, then zeros up to `memsz`. */
-struct elf_segment {
-	u32 type, offset, vaddr, paddr, filesz, memsz, flags, align;
-};
-
-_Static_assert(sizeof(struct elf_segment) == 32, "System V ABI, figure 5-1");
-
-#define PT_LOAD 1
-#define PF_W    2
+#include "x86/elf.h"
 
 static const struct elf_header *header(const struct program *p)
 {
@@ -30,10 +15,10 @@ static const struct elf_header *header(const struct program *p)
 /* The nth segment that is loaded, or NULL. */
 static const struct elf_segment *segment(const struct program *p, u32 n)
 {
-	const struct elf_segment *s = (const void *)(p->image + header(p)->phoff);
+	const struct elf_segment *s = (const void *)(p->image + header(p)->segment_offset);
 
-	for (u32 i = 0; i < header(p)->phnum; i++)
-		if (s[i].type == PT_LOAD && s[i].memsz && n-- == 0)
+	for (u32 i = 0; i < header(p)->segment_count; i++)
+		if (s[i].type == ELF_LOAD && s[i].memory_size && n-- == 0)
 			return &s[i];
 	return NULL;
 }
@@ -61,7 +46,7 @@ u32 program_end(const struct program *p)
 	u32 end = 0;
 
 	for (u32 n = 0; (s = segment(p, n)); n++)
-		end = MAX(end, s->vaddr + s->memsz);
+		end = MAX(end, s->virtual + s->memory_size);
 	return end;
 }
 
@@ -71,14 +56,14 @@ bool program_page(const struct program *p, u32 address, void *frame, bool *writa
 	const struct elf_segment *s;
 
 	for (u32 n = 0; (s = segment(p, n)); n++) {
-		u32 offset = address - s->vaddr;
+		u32 offset = address - s->virtual;
 
-		if (address < s->vaddr || offset >= s->memsz)
+		if (address < s->virtual || offset >= s->memory_size)
 			continue;
-		if (offset < s->filesz)
+		if (offset < s->file_size)
 			memcpy(frame, p->image + s->offset + offset,
-				MIN(s->filesz - offset, PAGE_SIZE));
-		*writable = s->flags & PF_W;
+				MIN(s->file_size - offset, PAGE_SIZE));
+		*writable = s->flags & ELF_WRITABLE;
 		return true;
 	}
 	return false;

@@ -6,7 +6,9 @@
 #define ELF_MAGIC 0x464c457fu /* 7f 'E' 'L' 'F' */
 #define ELF_32    1
 #define ELF_386   3
-#define ELF_LOAD  1
+#define ELF_LOAD  1 /* a segment's type */
+
+#define ELF_WRITABLE 2 /* one of a segment's flags */
 
 struct elf_header {
 	u32 magic;
