@@ -81,12 +81,12 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 	struct soft *s = soft_of(v);
 	enum step step = STEP_DONE;
 
-	if (s->answer)
+	if (s->asked)
 		step = soft_resume(s, exit);
 	while (step != STEP_EXIT) {
 		if (v->event.kind != EVENT_NONE) {
 			step = event_deliver(v, exit);
-			s->segments = s->changed = true;
+			s->reselect = s->reload = true;
 		} else if (v->intr && vcpu_interruptible(v)) {
 			exit->kind = EXIT_INTR_WINDOW;
 			return;

@@ -25,7 +25,7 @@ struct trapped {
 	struct emulation emulation;
 };
 
-#define TRAPPED 64u
+#define TRAPPED_KEPT 64u
 
 struct soft {
 	struct hw_frame frame; /* what the world switch exchanges */
@@ -33,13 +33,15 @@ struct soft {
 	struct shadow shadow;
 	struct shadow_tables tables;
 	struct emulation *emulation; /* one of these: */
-	struct trapped trapped[TRAPPED];
+	struct trapped trapped[TRAPPED_KEPT];
 	struct engine_counts counts;
 
-	bool answer;            /* the instruction in `emulation` waits for the vmm's answer */
-	bool rebuild[2];        /* the guest's GDT, LDT must be read again */
-	bool segments;          /* the real segment registers must be chosen anew */
-	bool changed;           /* these, or anything beyond the general registers */
+	bool asked; /* the instruction in `emulation` waits for the vmm's answer */
+	/* What the next entry must do, besides the general registers: */
+	bool rebuild[2]; /* read the guest's GDT, LDT again */
+	bool reselect;   /* choose what the segment registers hold */
+	bool reload;     /* any of this, or load control registers, debug registers or tables */
+
 	bool stepping;          /* the real TF is ours, for one instruction */
 	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
 	u32 cr4_features;

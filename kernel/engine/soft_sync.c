@@ -27,7 +27,7 @@ void soft_take_fpu(struct soft *s)
 		cpu_save_fpu(&real.fpu->fpu);
 	cpu_restore_fpu(&s->vcpu->fpu);
 	real.fpu = s->vcpu;
-	s->changed = true; /* TS goes */
+	s->reload = true; /* TS goes */
 	s->counts.fpu_loads++;
 }
 
@@ -37,7 +37,7 @@ void soft_release_fpu(struct soft *s)
 		return;
 	cpu_save_fpu(&s->vcpu->fpu);
 	real.fpu = NULL;
-	s->changed = true;
+	s->reload = true;
 }
 
 static void load_control(struct soft *s)
@@ -112,9 +112,9 @@ static void load_segments_of(struct soft *s)
 			if (descriptor_rebuild(&s->tables, s->vcpu, local))
 				shadow_flush(&s->shadow);
 			s->rebuild[local] = false;
-			s->segments = true;
+			s->reselect = true;
 		}
-	if (!s->segments)
+	if (!s->reselect)
 		return;
 	for (unsigned i = 0; i < SREG_COUNT; i++)
 		s->loaded[i] = descriptor_select(&s->tables, s->vcpu, i);
@@ -124,7 +124,7 @@ static void load_segments_of(struct soft *s)
 	f->ds = s->loaded[DS];
 	f->fs = s->loaded[FS];
 	f->gs = s->loaded[GS];
-	s->segments = false;
+	s->reselect = false;
 }
 
 /* All but the general registers. Most traps change nothing of it, so that it can stay as it is. */
@@ -135,7 +135,7 @@ static void load_machine(struct soft *s)
 	load_control(s);
 	load_debug(s);
 	real.loaded = s;
-	s->changed = false;
+	s->reload = false;
 }
 
 static void load_frame(struct soft *s)
@@ -159,7 +159,7 @@ static void load_frame(struct soft *s)
 
 void soft_load(struct soft *s)
 {
-	if (s->changed || s->shadow.stale || real.loaded != s)
+	if (s->reload || s->shadow.stale || real.loaded != s)
 		load_machine(s);
 	load_frame(s);
 }
@@ -202,7 +202,7 @@ void soft_store(struct soft *s)
 
 void soft_apply(struct soft *s, unsigned effects)
 {
-	s->changed = true;
+	s->reload = true;
 	if (effects & EFFECT_FLUSH)
 		shadow_flush(&s->shadow);
 	if (effects & EFFECT_INVLPG) {
@@ -214,7 +214,7 @@ void soft_apply(struct soft *s, unsigned effects)
 			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
 	s->rebuild[1] |= !!(effects & EFFECT_LDT);
-	s->segments |= !!(effects & EFFECT_SEGMENTS);
+	s->reselect |= !!(effects & EFFECT_SEGMENTS);
 	if ((effects & EFFECT_CONTROL) && real.debug == s->vcpu) {
 		write_dr7(DR7_FIXED); /* the debug registers may be what changed */
 		real.debug = NULL;
@@ -224,5 +224,5 @@ void soft_apply(struct soft *s, unsigned effects)
 void soft_descriptors_written(struct soft *s)
 {
 	s->rebuild[0] = s->rebuild[1] = true;
-	s->changed = true;
+	s->reload = true;
 }

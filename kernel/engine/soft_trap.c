@@ -50,7 +50,7 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 		prepare(s, e->insn.opcode);
 	step = cpu_emulate(v, e);
 	if (step != STEP_DONE) {
-		s->answer =
+		s->asked =
 			step == STEP_EXIT && (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
 		return step;
 	}
@@ -75,7 +75,7 @@ enum step soft_emulate(struct soft *s, struct exit *exit)
 
 enum step soft_resume(struct soft *s, struct exit *exit)
 {
-	s->answer = false;
+	s->asked = false;
 	emulation_answer(s->emulation, exit->value);
 	return run_instruction(s, exit);
 }
