@@ -9,6 +9,8 @@
  *   4. if the command line asks for another window, add the difference to every word that the
  *      linker noted as an address (Elf32_Rel: offset, type), and jump there;
  *   5. go on in C, which never returns.
+ *
+ * C takes its arguments in EAX, EDX and ECX (Makefile, -mregparm=3).
  */
 #include "x86/multiboot.h"
 

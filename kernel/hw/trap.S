@@ -1,7 +1,7 @@
 /*
  * The world switch. There and back, in steps:
  *
- *   hw_enter(frame): its address is in EAX (-mregparm=3: arguments come in EAX, EDX, ECX)
+ *   hw_enter(frame), its argument in EAX
  *     1. save what C expects to find again on the monitor's stack, and remember that stack;
  *     2. tell the TSS where the next trap's stack begins: at the end of the frame;
  *     3. make the frame the stack, pop everything from it, and IRET to ring 3.
