@@ -1,7 +1,6 @@
 /* The real processor: its own descriptor tables, what it can do, whose FPU state it holds. */
 #include "hw/cpu.h"
 
-#include "base/check.h"
 #include "hw/insn.h"
 #include "hw/memory.h"
 #include "hw/panic.h"

@@ -4,7 +4,6 @@
 #include "hw/insn.h"
 #include "hw/panic.h"
 #include "hw/trap.h"
-#include "x86/selectors.h"
 
 #define MASTER 0x20
 #define SLAVE  0xa0

@@ -3,7 +3,6 @@
 
 #include "base/printf.h"
 #include "hw/insn.h"
-#include "hw/memory.h"
 #include "hw/power.h"
 #include "hw/serial.h"
 

@@ -2,7 +2,6 @@
 #include "hw/serial.h"
 
 #include "hw/insn.h"
-#include "hw/interrupt.h"
 
 enum { DATA = 0, INTERRUPTS = 1, FIFO = 2, LINE = 3, MODEM = 4, STATUS = 5, SCRATCH = 7 };
 

@@ -1,9 +1,7 @@
 /* A machine's beginning and its end. */
 #include "vmm/vm.h"
 
-#include "base/check.h"
 #include "base/printf.h"
-#include "base/string.h"
 #include "hw/memory.h"
 #include "hw/timer.h"
 #include "vmm/report.h"
