@@ -3,7 +3,6 @@
  */
 #include "cpu/descriptor.h"
 
-#include "base/check.h"
 #include "base/string.h"
 #include "cpu/segment.h"
 
@@ -99,6 +98,16 @@ static unsigned find_frames(struct vcpu *v, bool local, u32 frame[TABLE_FRAMES])
 		page += PAGE_SIZE)
 		frame[count++] = locate(v, page, &address) ? address.v >> PAGE_SHIFT : ~0u;
 	return count;
+}
+
+bool descriptor_lies_in(const struct shadow_tables *t, u32 gfn, bool local)
+{
+	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
+
+	for (unsigned i = 0; i < table->frames; i++)
+		if (table->frame[i] == gfn)
+			return true;
+	return false;
 }
 
 bool descriptor_located(const struct shadow_tables *t, struct vcpu *v, bool local)

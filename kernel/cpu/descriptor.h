@@ -55,6 +55,9 @@ struct descriptor descriptor_promote(struct descriptor, enum table_level);
  */
 bool descriptor_rebuild(struct shadow_tables *, struct vcpu *, bool local);
 
+/* Whether a part of the guest's GDT (LDT) lies in that frame. */
+bool descriptor_lies_in(const struct shadow_tables *, u32 gfn, bool local);
+
 /* Whether the guest's tables still lie in the frames that are watched; after CR3 loads. */
 bool descriptor_located(const struct shadow_tables *, struct vcpu *, bool local);
 

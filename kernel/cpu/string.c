@@ -169,6 +169,9 @@ enum step emulate_string(struct vcpu *v, struct emulation *e)
 		e->answers = e->used = 0; /* the devices of this iteration are done with */
 		if (count == 1 || comparison_ends(v, i))
 			return emulation_next(v, e);
+		/* An interrupt comes between two iterations, and finds EIP here (SDM 2B REP). */
+		if (v->intr && vcpu_interruptible(v))
+			break;
 	}
 	return STEP_DONE;
 }

@@ -17,7 +17,7 @@
 static void frame_written(struct gmem *mem, u32 gfn, unsigned watchers)
 {
 	if (watchers & WATCH_DESCRIPTORS)
-		soft_descriptors_written(mem->owner);
+		soft_descriptors_written(mem->owner, gfn);
 }
 
 static const char *soft_attach(struct vcpu *v)

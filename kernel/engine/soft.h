@@ -62,7 +62,7 @@ void soft_store(struct soft *);
 /* Acts on what an instruction changed (a set of enum effect). */
 void soft_apply(struct soft *, unsigned effects);
 /* A watched frame that holds a descriptor table was written. */
-void soft_descriptors_written(struct soft *);
+void soft_descriptors_written(struct soft *, u32 gfn);
 
 /* Whether the real FPU holds this vcpu's state. */
 bool soft_owns_fpu(const struct soft *);

@@ -2,7 +2,6 @@
 #include "engine/soft.h"
 
 #include "cpu/control.h"
-#include "cpu/segment.h"
 #include "hw/cpu.h"
 #include "hw/insn.h"
 
@@ -221,8 +220,9 @@ void soft_apply(struct soft *s, unsigned effects)
 	}
 }
 
-void soft_descriptors_written(struct soft *s)
+void soft_descriptors_written(struct soft *s, u32 gfn)
 {
-	s->rebuild[0] = s->rebuild[1] = true;
+	for (unsigned local = 0; local < 2; local++)
+		s->rebuild[local] |= descriptor_lies_in(&s->tables, gfn, local);
 	s->reload = true;
 }

@@ -299,6 +299,9 @@ static void the_tables_frames_are_watched_while_they_hold_them(void **state)
 	assert_true(descriptor_rebuild(&tables, &v, true));
 	assert_true(watched(GDT) && watched(LDT));
 	assert_false(watched(IDT) || watched(TSS));
+	assert_true(descriptor_lies_in(&tables, GDT >> PAGE_SHIFT, false));
+	assert_false(descriptor_lies_in(&tables, GDT >> PAGE_SHIFT, true));
+	assert_true(descriptor_lies_in(&tables, LDT >> PAGE_SHIFT, true));
 	assert_false(descriptor_rebuild(&tables, &v, false)); /* nothing new */
 
 	/* Both in one frame: when one leaves, the other's is still watched. */

@@ -216,6 +216,22 @@ static void string_in_batches(void **state)
 	assert_int_equal(v.gpr[ECX], 1);
 }
 
+/* An interrupt that waits is taken after the iteration under way, if the guest lets it in. */
+static void string_and_interrupt(void **state)
+{
+	v.intr = true;
+	v.gpr[EDI] = 0x4000;
+	v.gpr[ECX] = 5;
+	v.eflags |= EFLAGS_IF;
+	assert_int_equal(RUN("\xf3\xaa"), STEP_DONE); /* REP STOSB */
+	assert_int_equal(v.gpr[ECX], 4);
+	assert_int_equal(v.eip, CODE);
+	v.eflags &= ~EFLAGS_IF;
+	assert_int_equal(RUN("\xf3\xaa"), STEP_DONE);
+	assert_int_equal(v.gpr[ECX], 0);
+	assert_int_equal(v.eip, CODE + 2);
+}
+
 static void string_ports(void **state)
 {
 	v.gpr[EDX] = 0x1f0;
@@ -297,6 +313,7 @@ int main(void)
 		TEST(string_between_devices),
 		TEST(string_faults_midway),
 		TEST(string_in_batches),
+		TEST(string_and_interrupt),
 		TEST(string_ports),
 		TEST(fpu_state),
 		TEST(instruction_is_over),
