@@ -18,13 +18,18 @@ CROSS_LD := $(shell for l in ld i686-linux-gnu-ld i686-elf-ld ld.lld; do \
 	$$l -m elf_i386 -V 2>/dev/null | grep -q -e elf_i386 -e LLD && echo $$l && break; done)
 HOST_CC ?= cc
 
+# DEBUG=1 builds the monitor beside the other one, so that GDB sees every function and every argument.
+ifdef DEBUG
+override BUILD := $(BUILD)/debug
+endif
+
 WARN  := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 MAP   := -ffile-prefix-map=$(CURDIR)/=
 COMMON := -std=gnu11 -O2 -g $(WARN) $(MAP) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -mgeneral-regs-only -MMD -MP
 # Arguments in registers and a stack of words, as in Linux on this processor: a tenth less of every trap.
 STACK := $(if $(findstring clang,$(CROSS_CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
-KERNEL_CFLAGS := $(COMMON) -fno-omit-frame-pointer -freg-struct-return -mregparm=3 $(STACK) -Ikernel
+KERNEL_CFLAGS := $(COMMON) -fno-omit-frame-pointer -freg-struct-return -mregparm=3 $(STACK) -Ikernel $(if $(DEBUG),-Og -fno-inline)
 GUEST_CFLAGS  := $(COMMON) -Iguest-tiny/lib -Ikernel
 
 # Say what is made, not how; V=1 shows the commands.

@@ -3,7 +3,7 @@
     python3 -m session [--play FILE] [--ok STATUS] [--timeout SECONDS] -- qemu-system-i386 ...
 
 On a terminal the console is yours and QEMU simply runs (Ctrl-A X leaves it). Without a terminal, or with BATCH=1 in
-the environment, FILE is played: one step a line.
+the environment, FILE is played, or without one the end is waited for. One step a line:
 
     # a comment
     wait TEXT      until TEXT has come, after what was waited for before
@@ -165,16 +165,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     good = options.ok or [0]
 
-    if not options.play or not batch():
+    if not batch():
         print("(Ctrl-A X leaves QEMU)", flush=True)
         status = subprocess.call(options.command + TERMINAL)
         return 0 if status in good else status
     with Session(options.command + PIPES + COUNTED, options.timeout, echo=True) as session:
         try:
-            play(session, options.play.read_text())
+            if options.play:
+                play(session, options.play.read_text())
             status = session.end()
         except SessionError as error:
-            print(f"\nsession: {options.play}: {error}", file=sys.stderr)
+            print(f"\nsession: {options.play or 'no script'}: {error}", file=sys.stderr)
             return 1
     if status not in good:
         print(f"\nsession: QEMU ended with status {status}", file=sys.stderr)

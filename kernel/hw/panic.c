@@ -5,6 +5,7 @@
 #include "hw/insn.h"
 #include "hw/power.h"
 #include "hw/serial.h"
+#include "x86/vector.h"
 
 /* Made from the linked image (Makefile): a count, pairs of offsets (function, name), the names. */
 extern const u32 symbols[];
@@ -55,7 +56,10 @@ static void say_address(u32 address)
 		sayf("cave:   %08x\n", address);
 }
 
-/* Frames are linked by EBP: [ebp] is the caller's, [ebp + 4] the return address. */
+/*
+ * Frames are linked by EBP: [ebp] is the caller's, [ebp + 4] the return address. The call itself
+ * stands before that; one that never returns may be the last instruction of its function.
+ */
 static void backtrace(u32 ebp)
 {
 	say("cave: backtrace:\n");
@@ -64,7 +68,7 @@ static void backtrace(u32 ebp)
 
 		if (ebp < (u32)image_start || ebp >= (u32)image_end || ebp % 4)
 			break;
-		say_address(frame[1]);
+		say_address(frame[1] - 1);
 		ebp = frame[0];
 	}
 }
@@ -91,6 +95,8 @@ NORETURN void panic_trap(const struct hw_frame *f)
 {
 	sayf("\ncave: PANIC: exception %u in the monitor, error code %x, CR2 %08x\n", f->vector,
 		f->error, read_cr2());
+	if (f->vector == VECTOR_PF && read_cr2() < PAGE_SIZE)
+		sayf("cave: nothing is mapped there: a null pointer?\n");
 	sayf("cave: eip %08x  eflags %08x  cr3 %08x\n", f->eip, f->eflags, read_cr3());
 	sayf("cave: eax %08x  ebx %08x  ecx %08x  edx %08x\n", f->eax, f->ebx, f->ecx, f->edx);
 	sayf("cave: esi %08x  edi %08x  ebp %08x\n", f->esi, f->edi, f->ebp);

@@ -11,13 +11,19 @@ void trace_exit(const struct vm *vm)
 {
 	const struct exit *x = &vm->exit;
 	char line[120];
+	size_t at;
 
 	if (!console_options.trace)
 		return;
-	print_to(line, sizeof line, "%llu %s %s eip=%08x cpl=%u %s port=%x size=%u value=%x\n",
-		vm_clock(vm), vm->name, report_exit_name(x->kind), vm->vcpu.eip, vm->vcpu.cpl,
-		x->write ? "write" : "read", x->kind == EXIT_PORT ? x->port : x->address.v, x->size,
-		x->value);
+	at = print_to(line, sizeof line, "%llu %s %s eip=%08x cpl=%u", vm_clock(vm), vm->name,
+		report_exit_name(x->kind), vm->vcpu.eip, vm->vcpu.cpl);
+	if (x->kind == EXIT_PORT || x->kind == EXIT_MMIO)
+		at += print_to(line + at, sizeof line - at, " %s port=%x size=%u value=%x",
+			x->write ? "write" : "read", x->kind == EXIT_PORT ? x->port : x->address.v,
+			x->size, x->value);
+	else if (x->kind == EXIT_INTERRUPT)
+		at += print_to(line + at, sizeof line - at, " vector=%x", x->value);
+	print_to(line + at, sizeof line - at, "\n");
 	for (const char *c = line; *c; c++)
 		out8(DEBUG_PORT, *c);
 }
