@@ -257,6 +257,9 @@ EXPECTED = {
     "fpu_leak": """
         x87 clean: 1
         xmm clean: 1""",
+    "long_sleep": """
+        secret: {1}
+        seconds: 2""",
     "timer": """
         secret: {1}
         halted for 50 ticks: ok
