@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cavegrade.diagnose import Diagnosis, Symbols, diagnose
-from cavegrade.run import EFLAGS_IF, EFLAGS_IOPL, Run, Stop
+from cavegrade.run import EFLAGS_IF, EFLAGS_IOPL, MACHINE, STOP, Run, Stop
 
 
 @dataclass
@@ -72,14 +72,28 @@ class Case:
         reached = {stop.label for stop in self.run.stops}
         missing = [label for label in self.run.labels if label not in reached]
         if missing:
-            raise Failed(
-                f"the processor never came to {', '.join(missing)}",
-                ["The grader waits at these addresses of the probe. Its lines were printed by something else."],
-            )
+            raise self.missed(missing)
         for stop in self.run.stops:
             problem = escape(stop, self.memory, self.image)
             if problem:
                 raise Failed(f"at {stop.label} the machine is not as it must be: {problem}")
+
+    def missed(self, labels: list[str]) -> Failed:
+        """
+        The run ended well, and yet did not come by these labels. If every line is there, something else than the probe has
+        printed them; otherwise the guest has only ended too early.
+        """
+        difference = first_difference(self.run.expected, self.run.got)
+        if not difference:
+            headline = f"the processor never came to {', '.join(labels)}"
+            return Failed(headline, ["The grader waits at these addresses of the probe. Its lines were printed by something else."])
+        line = f"PROBE_STOP({labels[0].removeprefix(STOP)})"
+        return Failed(f"the guest ended before its line {line}: {self.ending()}", [], difference)
+
+    def ending(self) -> str:
+        """How the machine ended, in the monitor's words if it has said something of the guest's end."""
+        said = [line for line in self.run.cave.lines_by_machine.get("cave", []) if line.startswith(f"{MACHINE} ")]
+        return said[-1] if said else self.run.cave.why
 
     def says(self, key: str, expected: str) -> None:
         """The line `key: expected`, which the test derives itself, is among what the guest said."""

@@ -83,7 +83,8 @@ CANNED = """
 WRONG = [
     # --- cheats
     Submission("guest_in_ring_0", PRIVILEGED, "emulate_hlt", "", RING_0, lost("halt")),
-    Submission("canned_output", PRIVILEGED, "emulate_hlt", "", CANNED, lost("halt"), "never came to stop_2"),
+    Submission("canned_output", PRIVILEGED, "emulate_hlt", "", CANNED, lost("halt"),
+               "ended before its line PROBE_STOP(2)"),
     # --- mistakes in privileged instructions
     Submission("if_ignored", PRIVILEGED, "emulate_cli", "v->eflags &= ~EFLAGS_IF;", "",
                lost("interrupt_flag halt gates interrupts")),

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 from cavegrade.gdbstub import Mapping
-from cavegrade.judge import escape
-from cavegrade.run import Stop
+from cavegrade.diagnose import Symbols
+from cavegrade.judge import Case, Failed, escape
+from cavegrade.qemu import End, Result
+from cavegrade.run import Run, Stop
 
 MEMORY, IMAGE = 8 << 20, range(0xE0100000, 0xE0140000)
 CODE = Mapping(0x100000, 0x2100000, 4096, user=True, writable=True)
@@ -39,3 +41,24 @@ BAD = {
 @pytest.mark.parametrize("problem", BAD)
 def test_escape(problem):
     assert problem.removesuffix("$") in escape(BAD[problem], MEMORY, IMAGE)
+
+
+BARE = Result(End.POWEROFF, 0, "before: 1\nafter: 2\n", "")
+
+
+def contained(console: str) -> str:
+    """The headline for a run that printed this, ended well, and came to no stop."""
+    run = Run("hello", BARE, Result(End.POWEROFF, 0, console, ""), ["stop_1"])
+    with pytest.raises(Failed) as failed:
+        Case(run, 0, Symbols(), Symbols()).contained()
+    return failed.value.headline
+
+
+def test_all_lines_but_no_stop():
+    assert contained("red| before: 1\nred| after: 2\n") == "the processor never came to stop_1"
+
+
+def test_ended_before_its_stop():
+    told = contained("red| before: 1\ncave: red has ended: halted with interrupts off\n")
+    assert told == "the guest ended before its line PROBE_STOP(1): red has ended: halted with interrupts off"
+    assert contained("red| before: 1\n").endswith("PROBE_STOP(1): the machine switched itself off (0)")
