@@ -8,6 +8,7 @@
 
 #define FREE_RUNS 64u
 #define SLOTS     1024u
+#define HEAP_MIN  (MIB / 2)
 #define HEAP_MAX  (WINDOW_SLOTS - WINDOW_HEAP)
 
 /* From cave.ld; the window moves them, memory_window_start() tells by how much. */
@@ -90,7 +91,8 @@ void memory_init(const struct multiboot_info *info, const struct boot_info *boot
 	u32 heap_bytes;
 	hpa_t heap;
 
-	check(info->flags & MULTIBOOT_INFO_MMAP);
+	if (!(info->flags & MULTIBOOT_INFO_MMAP))
+		panic("the boot loader gave no memory map; QEMU's -kernel and GRUB do");
 	while (at < end) {
 		const struct multiboot_mmap *m = (const void *)at;
 		u64 last = m->base + m->length;
@@ -108,7 +110,9 @@ void memory_init(const struct multiboot_info *info, const struct boot_info *boot
 
 	/* An eighth of what there is for the monitor, the rest for machines. */
 	heap_bytes = MIN(HEAP_MAX, memory_left() / 8) & ~PAGE_MASK;
-	check(heap_bytes && memory_allot(heap_bytes, &heap));
+	if (heap_bytes < HEAP_MIN || !memory_allot(heap_bytes, &heap))
+		panic("%u KiB of memory are free, too little for a machine: give QEMU more (-m)",
+			memory_left() / KIB);
 	heap_start = heap_next = heap.v;
 	heap_end = heap_start + heap_bytes;
 }

@@ -75,6 +75,9 @@ static void report_counts(struct vm *vm)
 			at += print_to(text + at, sizeof text - at, "  %s %u", exit_names[kind],
 				vm->exits[kind]);
 	console_say("  exits:%s", text);
+	if (vm->platform.bus.absent)
+		console_say("  %u accesses to ports or memory where nothing is",
+			vm->platform.bus.absent);
 	console_say("  traps %u: emulated %u, hidden faults %u, own exceptions %u, interrupts %u, "
 		    "fpu %u",
 		c->traps, c->emulated, c->hidden, c->injected, c->interrupts, c->fpu_loads);
