@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cavegrade.diagnose import Diagnosis, Symbols, diagnose
+from cavegrade.diagnose import Diagnosis, Kind, Symbols, diagnose
 from cavegrade.run import EFLAGS_IF, EFLAGS_IOPL, MACHINE, STOP, Run, Stop
 
 
@@ -62,6 +62,16 @@ class Case:
             difference = first_difference(self.run.expected, self.run.got)
             raise Failed(f"{found.kind.value}: {found.text}", list(found.details), difference, found.read)
 
+    def shuts_down(self, reason: str) -> None:
+        """The guest's processor shuts down, as the bare one does: the monitor reports it for this reason and goes on."""
+        found = self.diagnosis()
+        if found and (found.kind is not Kind.KILLED or reason not in found.text):
+            raise Failed(f"{found.kind.value}: {found.text}", list(found.details), read=found.read)
+        if not found:
+            raise Failed(f"the machine did not end by a {reason}, as the bare one does")
+        self.contained()
+        self.says_the_same()
+
     def says_the_same(self) -> None:
         difference = first_difference(self.run.expected, self.run.got)
         if difference:
@@ -101,6 +111,12 @@ class Case:
         if f"{key}: {expected}" not in lines:
             difference = Difference(0, [], f"{key}: {expected}", lines[0] if lines else None)
             raise Failed(f"{key} is not what it must be", [], difference)
+
+    def shows(self, label: str, expected: int, problem: str) -> None:
+        """At this stop the probe's variable `shown` has this value."""
+        found = next((stop.shown for stop in self.run.stops if stop.label == label), None)
+        if found != expected:
+            raise Failed(problem)
 
     def value(self, plus: int = 0) -> int:
         """The probe's SECRET, plus something."""

@@ -35,6 +35,7 @@ class Stop:
     mappings: tuple[Mapping, ...]  # all present pages; empty if paging is off
     paging: bool
     io_map: int | None  # where the real TSS's I/O permission map begins, None if it has none
+    shown: int | None = None  # the probe's variable `shown`: what it does not print, since QEMU itself has it wrong
 
     @property
     def cpl(self) -> int:
@@ -125,7 +126,7 @@ def walk_stops(machine: Machine, gdb: Gdb, elf: Elf, labels: dict[str, int]) -> 
             continue
         gdb.unbreak(registers["eip"])
         del wanted[registers["eip"]]
-        stops.append(look(machine, gdb, label, registers))
+        stops.append(look(machine, gdb, elf, label, registers))
 
 
 def is_code(gdb: Gdb, elf: Elf, address: int) -> bool:
@@ -139,9 +140,16 @@ def is_code(gdb: Gdb, elf: Elf, address: int) -> bool:
     return False
 
 
-def look(machine: Machine, gdb: Gdb, label: str, registers: dict[str, int]) -> Stop:
+def look(machine: Machine, gdb: Gdb, elf: Elf, label: str, registers: dict[str, int]) -> Stop:
     paging = bool(gdb.control("cr0") >> 31)
-    return Stop(label, registers, tuple(gdb.mappings()), paging, io_map(machine, gdb))
+    return Stop(label, registers, tuple(gdb.mappings()), paging, io_map(machine, gdb), shown(gdb, elf))
+
+
+def shown(gdb: Gdb, elf: Elf) -> int | None:
+    try:
+        return int.from_bytes(gdb.read(elf.symbols["shown"], 4), "little") if "shown" in elf.symbols else None
+    except GdbError:  # the guest has not touched the page yet
+        return None
 
 
 def io_map(machine: Machine, gdb: Gdb) -> int | None:

@@ -52,7 +52,7 @@ def lost(names: str) -> frozenset[str]:
 
 ALL = lost(
     "first_words port_io descriptor_tables control_registers interrupt_flag halt exceptions gates system_call interrupts "
-    "user_privilege double_fault"
+    "user_privilege double_fault segments stale_translations shutdown"
 )
 
 # The guest goes on in ring 0, with the monitor's own segments: its HLT and all that follows are real.
@@ -117,6 +117,14 @@ WRONG = [
                lost("interrupt_flag gates interrupts")),
     Submission("old_stack", EVENT, "read_inner_stack", "in->esp = tss[0];", "in->esp = v->gpr[ESP];", lost("system_call")),
     Submission("two_faults_in_turn", EVENT, "combine", "vcpu_raise(v, VECTOR_DF, 0);", "return true;", lost("double_fault")),
+    Submission("iret_keeps_segments", EVENT, "return_from_event", "segment_drop_privileged(v);", "", lost("segments")),
+    Submission("iret_marks_nothing", EVENT, "return_from_event", "TRY(segment_mark(v, &code));\n\tTRY(segment_mark(v, &stack));", "",
+               lost("segments")),
+    Submission("invlpg_without_effect", PRIVILEGED, "emulate_invlpg", "e->effects |= EFFECT_INVLPG;", "", lost("stale_translations")),
+    Submission("presence_before_dpl", EVENT, "read_gate", "if (event->kind == EVENT_SOFTWARE &&",
+               "if (!(descriptor_attr(d) & ATTR_P))\n\t\treturn emulation_fault(v, VECTOR_NP, error);\n"
+               "\tif (event->kind == EVENT_SOFTWARE &&", lost("gates")),
+    Submission("never_the_end", EVENT, "combine", "if (is_exception(first, VECTOR_DF))\n\t\treturn false;", "", lost("shutdown"), "runs in circles:"),
     # --- what is no answer at all
     Submission("does_not_compile", EVENT, "combine", "", "\treturn verily;", ALL, "does not build: kernel/cpu/event.c"),
     Submission("panics", PRIVILEGED, "emulate_hlt", "v->halted = true;", "panic(\"no\");", lost("halt"), "panic:"),

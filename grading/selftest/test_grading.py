@@ -30,11 +30,11 @@ FIRST_RULE = "\treturn may_change_if(v) ? STEP_DONE : general_protection(v);"
 STEPS = [
     ("cpu_io_allowed emulate_in emulate_out", 0),
     ("emulate_lgdt emulate_lidt", 0),
-    ("emulate_cli emulate_sti", 12),
-    ("emulate_hlt emulate_read_cr emulate_write_cr emulate_clts emulate_invlpg", 12),
-    ("read_gate read_handler push_frame enter_handler", 28),
-    ("return_from_event", 56),
-    ("read_inner_stack cpu_io_allowed", 64),
+    ("emulate_cli emulate_sti", 10),
+    ("emulate_hlt emulate_read_cr emulate_write_cr emulate_clts emulate_invlpg", 10),
+    ("read_gate read_handler push_frame enter_handler", 26),
+    ("return_from_event", 50),
+    ("read_inner_stack cpu_io_allowed", 66),
     ("combine", 100),
 ]
 

@@ -57,6 +57,8 @@ static void try_bad_gates(void)
 	idt[GATE].high &= ~(ATTR_P << 8);
 	try_kernel("not present", int_gate);
 	try_user("not present, user", int_gate);
+	idt[GATE].high &= ~(ATTR_DPL << 8);
+	try_user("not present, dpl 0, user", int_gate);
 	set_gate(KERNEL_CODE, TYPE_CALL_GATE32);
 	try_kernel("call gate", int_gate);
 	set_gate(KERNEL_CODE, TYPE_LDT);

@@ -59,3 +59,16 @@ def test_user_privilege(probe):
 
 def test_double_fault(probe):
     probe.judge()
+
+
+def test_segments(probe):
+    probe.judge()
+    probe.shows("stop_2", 1, "IRET does not mark the code segment that it loads as accessed (SDM 3A 3.4.5.1)")
+
+
+def test_stale_translations(probe):
+    probe.judge()
+
+
+def test_shutdown(probe):
+    probe.shuts_down("triple fault")
