@@ -16,6 +16,7 @@ from cavegrade import report
 from cavegrade.build import BrokenTree, Workshop
 from cavegrade.debug import debug
 from cavegrade.grade import Bench, grade
+from cavegrade.model import Verdict
 from course import lab as labs
 from course.lab import LabError
 
@@ -54,12 +55,17 @@ def main(arguments: list[str]) -> int:
 
 
 def watched(bench: Bench, submission: Path, console: Console):
-    """Grades under a progress bar."""
+    """Grades under a progress bar, and shows each verdict when it is there."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
     try:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("building", total=len(bench.lab.behaviours))
-            return grade(bench, submission, lambda v: progress.update(task, advance=1, description=v.behaviour.title))
+
+            def watch(verdict: Verdict) -> None:
+                report.show_verdict(verdict, progress.console)
+                progress.update(task, advance=1, description=verdict.behaviour.title)
+
+            return grade(bench, submission, watch)
     finally:
         bench.close()
 

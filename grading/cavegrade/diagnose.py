@@ -19,6 +19,8 @@ STORM = 3  # so many traps, all of one instruction, are a storm
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 TODO = re.compile(r"lab \d+: (\w+) is not written yet; read (\S+)")
+UNEXPECTED = re.compile(r"guest: unexpected (vector .* at [0-9a-f]+:([0-9a-f]{8}).*)")
+REPORT_EIP = re.compile(r"^ +eip ([0-9a-f]{8})\b")  # of vmm/report.c
 STOPPED = re.compile(r"\w+ was stopped: (.*)")
 
 
@@ -30,6 +32,8 @@ class Kind(enum.Enum):
     TRIPLE = "triple fault"
     TODO = "not written yet"
     KILLED = "the monitor stopped the guest"
+    ASTRAY = "the guest is lost"
+    UNEXPECTED = "an exception that the guest does not expect"
     STORM = "trap storm at one address"
     IDLE_OFF = "idle with interrupts off"
     IDLE = "idle for ever"
@@ -58,6 +62,7 @@ class Symbols:
     """Names for addresses, from ELF symbol tables."""
 
     table: dict[str, int] = field(default_factory=dict)
+    code: tuple[range, ...] = ()  # where the file has bytes; () if that is not known
 
     def name(self, address: int) -> str:
         below = [(value, name) for name, value in self.table.items() if value <= address and not name.startswith(".")]
@@ -65,6 +70,10 @@ class Symbols:
             return f"{address:#x}"
         value, name = max(below)
         return f"{name}+{address - value:#x}" if address - value < 0x4000 else f"{address:#x}"
+
+    def lacks(self, address: int) -> bool:
+        """There is no code at that address."""
+        return bool(self.code) and not any(address in part for part in self.code)
 
 
 FINE = Diagnosis(Kind.FINE, "")
@@ -74,10 +83,13 @@ def diagnose(result: Result, guest: Symbols, monitor: Symbols, machine: str = "r
     """`machine`: the name of the guest that matters; its lines, and the monitor's, are looked at."""
     lines = {name: [ESCAPES.sub("", line) for line in text] for name, text in result.lines_by_machine.items()}
     cave, said = lines.get("cave", []), lines.get(machine, [])
-    for ask in (_boot, _panic, _triple, _todo, _killed):
+    for ask in (_boot, _panic, _triple, _todo):
         found = ask(result, cave, said)
         if found:
             return found
+    found = _astray(result, cave, said, guest) or _killed(cave) or _unexpected(said)
+    if found:
+        return found
     if result.end is End.BUDGET:
         return _too_long(result, guest, monitor)
     if result.end is End.FLOOD:
@@ -124,7 +136,28 @@ def _todo(result: Result, cave: list[str], said: list[str]) -> Diagnosis | None:
     return None
 
 
-def _killed(result: Result, cave: list[str], said: list[str]) -> Diagnosis | None:
+def _astray(result: Result, cave: list[str], said: list[str], guest: Symbols) -> Diagnosis | None:
+    """The guest's last known EIP, in ring 3 or in a report, is where it has no code."""
+    places = [int(found[1], 16) for found in map(REPORT_EIP.match, cave) if found]
+    places += [int(found[2], 16) for found in map(UNEXPECTED.match, said) if found]
+    places += [step.eip for step in result.steps if step.cpl][-1:]
+    place = next(filter(guest.lacks, places), None)
+    if place is None:
+        return None
+    text = f"it runs at {place:#x}, where it has no code: a frame or an IRET sent it there; compare push_frame and return_from_event"
+    heard = [line for line in cave if STOPPED.match(line)] + [line for line in said if UNEXPECTED.match(line)]
+    return Diagnosis(Kind.ASTRAY, text, tuple(heard), "#push_frame")
+
+
+def _unexpected(said: list[str]) -> Diagnosis | None:
+    for number, line in enumerate(said):
+        found = UNEXPECTED.match(line)
+        if found:
+            return Diagnosis(Kind.UNEXPECTED, found[1], tuple(said[number + 1 : number + 3]))
+    return None
+
+
+def _killed(cave: list[str]) -> Diagnosis | None:
     for number, line in enumerate(cave):
         found = STOPPED.match(line)
         if found:

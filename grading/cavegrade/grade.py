@@ -18,7 +18,9 @@ from cavegrade.plugin import Grader, wanted
 from cavegrade.qemu import Result
 from cavegrade.run import last_exits, run_bare, run_probe
 from course.lab import Lab
+from course.starter import anchors
 
+BLAMED = re.compile(r"instructions in (\w+)|\b[0-9a-f]{8}  (\w+)\+0x")  # the busiest functions, a backtrace
 EIP = re.compile(r"\beip=([0-9a-f]{8})\b")
 
 
@@ -43,10 +45,15 @@ class Bench:
     def case(self, name: str, monitor: Path) -> Case:
         probe = self.probes[name]
         run = run_probe(name, monitor, probe, self.bare[name].result(), self.lab.budget, self.lab.memory)
-        return Case(run, self.secret, Symbols(Elf(probe).symbols), Symbols(Elf(monitor).symbols), mebibytes(self.lab.memory))
+        return Case(run, self.secret, image(Elf(probe)), Symbols(Elf(monitor).symbols), mebibytes(self.lab.memory))
 
     def close(self) -> None:
         self.pool.shutdown(cancel_futures=True)
+
+
+def image(elf: Elf) -> Symbols:
+    """The guest's symbols, and where its code may be."""
+    return Symbols(elf.symbols, tuple(range(start, start + len(content)) for start, content in elf.segments()))
 
 
 def mebibytes(text: str) -> int:
@@ -65,8 +72,17 @@ def grade(bench: Bench, submission: Path, watch=lambda verdict: None) -> Grade:
     cases = {name: bench.pool.submit(bench.case, name, monitor) for name in bench.names}
     grader = Grader(lab, cases, bench.only, watch)
     judge(lab, grader)
-    explain(bench, monitor, [verdict for verdict in grader.verdicts.values() if verdict.outcome == FAILED])
+    failed = [verdict for verdict in grader.verdicts.values() if verdict.outcome == FAILED]
+    for verdict in failed:
+        verdict.story.read = verdict.story.read or function_to_read(lab.handout, verdict.story.details)
+    explain(bench, monitor, failed)
     return Grade(lab, bench.seed, str(submission), [grader.verdicts[b.name] for b in grader.wanted])
+
+
+def function_to_read(handout: Path, evidence: list[str]) -> str:
+    """#NAME of the first function in the evidence that the handout has a heading for, "" if there is none."""
+    names = ["".join(found) for line in evidence for found in BLAMED.findall(line)]
+    return next((f"#{name}" for name in names if name in anchors(handout)), "")
 
 
 def explain(bench: Bench, monitor: Path, failed: list[Verdict]) -> None:

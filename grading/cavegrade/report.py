@@ -16,7 +16,8 @@ NOT_TRIED = "[yellow]–[/]"
 
 def show(grade: Grade, console: Console, command: str) -> None:
     """`command`: what was typed, to which TEST= is added for a replay."""
-    console.print(table(grade))
+    if not grade.build_error:
+        console.print(table(grade))
     if grade.build_error:
         console.print(f"[bold red]does not build:[/] {escape(grade.build_error)}", highlight=False)
         for line in grade.verdicts[0].story.details:
@@ -27,6 +28,12 @@ def show(grade: Grade, console: Console, command: str) -> None:
                 show_failure(verdict, grade, console, command)
     style = "green" if grade.points == grade.maximum else "red"
     console.print(f"[bold {style}]{grade.points} of {grade.maximum} points[/]  (SEED={grade.seed})", highlight=False)
+
+
+def show_verdict(verdict: Verdict, console: Console) -> None:
+    """One line, as soon as it is known."""
+    mark = MARK.get(verdict.outcome, NOT_TRIED)
+    console.print(f"{mark} {verdict.behaviour.title} [dim]({verdict.points} / {verdict.behaviour.points})[/]", highlight=False)
 
 
 def table(grade: Grade) -> Table:
@@ -40,7 +47,7 @@ def table(grade: Grade) -> Table:
             MARK.get(verdict.outcome, NOT_TRIED),
             verdict.behaviour.title,
             f"{verdict.points} / {verdict.behaviour.points}",
-            Text("" if not verdict.story else "does not build" if grade.build_error else verdict.story.headline),
+            Text(verdict.story.headline if verdict.story else ""),
         )
     return result
 
@@ -62,7 +69,9 @@ def show_failure(verdict: Verdict, grade: Grade, console: Console, command: str)
         console.print("[bold]What it did before that (run again with its trace, without the serial port):[/]")
         for line in verdict.exits:
             console.print(Text(f"  {line}", style="dim"))
-    read = story.read or f"{grade.lab.handout.relative_to(grade.lab.directory.parents[1])}#{behaviour.read}"
+    read = story.read or f"#{behaviour.read}"
+    if read.startswith("#"):
+        read = f"{grade.lab.handout.relative_to(grade.lab.directory.parents[1])}{read}"
     console.print(f"[bold]Read on:[/]  {escape(read)}", highlight=False)
     console.print(f"[bold]Replay:[/]   {command} TEST={behaviour.name} SEED={grade.seed}", highlight=False, soft_wrap=True)
     console.print(f"[bold]Debug:[/]    {command} TEST={behaviour.name} SEED={grade.seed} GDB=1\n", highlight=False, soft_wrap=True)

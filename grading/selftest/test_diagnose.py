@@ -4,7 +4,7 @@ from cavegrade.diagnose import Kind, Symbols, diagnose
 from cavegrade.gdbstub import Step
 from cavegrade.qemu import End, Result
 
-GUEST = Symbols({"guest_main": 0x100000})
+GUEST = Symbols({"guest_main": 0x100000}, (range(0x100000, 0x101000),))
 MONITOR = Symbols({"emulate_cli": 0xE0001000, "soft_run": 0xE0002000})
 BANNER = "cave: one machine\n"
 HELLO = BANNER + "red| hello\n"
@@ -49,6 +49,18 @@ def test_over_budget():
 def test_silence_and_bad_end():
     assert kind(End.POWEROFF, 0, BANNER) is Kind.SILENCE
     assert kind(End.EXIT, 3) in (Kind.STATUS, Kind.KILLED)
+
+
+def test_guest_astray():
+    assert kind(End.BUDGET, steps=trapping([0x400000, 0x400002] * 4)) is Kind.ASTRAY
+    assert kind(End.EXIT, 3, HELLO + "cave: red was stopped: no\ncave:   eip 00000012  eflags 2\n") is Kind.ASTRAY
+    assert kind(End.EXIT, 3, HELLO + "cave: red was stopped: no\ncave:   eip 00100012  eflags 2\n") is Kind.KILLED
+
+
+def test_unexpected_exception():
+    said = "red| guest: unexpected vector 13 error 0 at 8:%08x flags 2 cr2 00000000\n"
+    assert kind(End.EXIT, 3, HELLO + said % 0x100012) is Kind.UNEXPECTED
+    assert kind(End.EXIT, 3, HELLO + said % 0x12) is Kind.ASTRAY
 
 
 def test_host_time_is_named_as_such():

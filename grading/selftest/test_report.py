@@ -3,6 +3,7 @@
 import io
 
 from cavegrade import report
+from cavegrade.grade import function_to_read
 from cavegrade.judge import Difference, Failed, first_difference, mix
 from cavegrade.model import FAILED, PASSED, SKIPPED, Grade, Verdict
 from cavegrade.run import exits_before
@@ -30,9 +31,9 @@ def test_failure_tells_its_story():
     story = Failed("the guest does not say in the cave what it says on the bare machine", [], difference)
     text = shown(Grade(labs.find(ROOT, 2), 77, "x", verdicts(story)))
     for part in (
-        "84 of 100 points  (SEED=77)",
+        "86 of 100 points  (SEED=77)",
         "✘",
-        "0 / 8",
+        "0 / 6",
         "not tried",
         "line 3",
         "expected   absent: ff",
@@ -50,6 +51,14 @@ def test_build_error_comes_alone():
     grade = Grade(lab, 1, "x", [Verdict(b, FAILED, story) for b in lab.behaviours], "event.c:1:1: error: no")
     text = shown(grade)
     assert "does not build" in text and "0 of 100" in text and "Replay" not in text
+    assert text.count("does not build") == 1
+
+
+def test_function_in_the_evidence_is_what_to_read():
+    handout = labs.find(ROOT, 2).handout
+    assert function_to_read(handout, [" 3000 instructions in emulate_cli"]) == "#emulate_cli"
+    assert function_to_read(handout, ["cave:   e0101234  soft_trap+0x12", "cave:   e0101244  emulate_hlt+0x8"]) == "#emulate_hlt"
+    assert function_to_read(handout, [" 3000 instructions in soft_run"]) == ""
 
 
 def test_first_difference():
