@@ -25,11 +25,10 @@ struct engine {
 	/*
 	 * Runs the vcpu until the vmm must act; `exit` says why. After EXIT_PORT and EXIT_MMIO the
 	 * next call takes the answer from the same record. v->event, if set, is delivered first.
-	 * Between calls the vcpu holds all that the guest can see, but for the FPU (see sync_fpu).
+	 * Between calls the vcpu holds all that the guest can see; the FPU's state may still be in
+	 * the real one.
 	 */
 	void (*run)(struct vcpu *, struct exit *);
-	/* Brings the FPU's state into the vcpu. */
-	void (*sync_fpu)(struct vcpu *);
 	const struct engine_counts *(*counts)(struct vcpu *);
 	/* Names the first broken invariant of the engine's own structures, or NULL. */
 	const char *(*audit)(struct vcpu *);

@@ -96,11 +96,6 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 	}
 }
 
-static void soft_sync_fpu(struct vcpu *v)
-{
-	soft_release_fpu(soft_of(v));
-}
-
 static const struct engine_counts *soft_counts(struct vcpu *v)
 {
 	return &soft_of(v)->counts;
@@ -115,7 +110,6 @@ const struct engine soft_engine = {
 	.name = "direct execution",
 	.attach = soft_attach,
 	.run = soft_run,
-	.sync_fpu = soft_sync_fpu,
 	.counts = soft_counts,
 	.audit = soft_audit,
 };

@@ -21,7 +21,6 @@ bool soft_owns_fpu(const struct soft *s)
 
 void soft_take_fpu(struct soft *s)
 {
-	soft_release_fpu(s);
 	if (real.fpu)
 		cpu_save_fpu(&real.fpu->fpu);
 	cpu_restore_fpu(&s->vcpu->fpu);

@@ -166,11 +166,6 @@ void *memory_pages(unsigned pages)
 	return memset(memory, 0, bytes);
 }
 
-unsigned memory_pages_used(void)
-{
-	return (heap_next - heap_start) / PAGE_SIZE;
-}
-
 void *hw_map(hpa_t page)
 {
 	u32 number = page.v >> PAGE_SHIFT, slot = number % SLOTS;

@@ -24,7 +24,6 @@ u32 memory_left(void);
 
 /* Monitor memory: page-aligned, cleared, in the window. NULL if the heap is used up. */
 void *memory_pages(unsigned pages);
-unsigned memory_pages_used(void);
 /* The physical address of something in the image or the heap. */
 hpa_t memory_physical(const void *);
 

@@ -29,7 +29,11 @@ PRINTF_LIKE(1, 2) static void sayf(const char *format, ...)
 	say(line);
 }
 
-const char *symbol_find(u32 address, u32 *offset)
+/*
+ * The name of the function that contains `address` and the distance from its start; NULL if there
+ * is none.
+ */
+static const char *symbol_find(u32 address, u32 *offset)
 {
 	u32 at = address - (u32)image_start, count = symbols[0];
 	const u32 *best = NULL;

@@ -9,9 +9,3 @@ NORETURN void panic_trap(const struct hw_frame *);
 
 /* Where the double fault's task begins. */
 NORETURN void panic_double_fault(void);
-
-/*
- * The name of the function that contains `address` and the distance from its start; NULL if there
- * is none.
- */
-const char *symbol_find(u32 address, u32 *offset);

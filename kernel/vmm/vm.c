@@ -1,6 +1,7 @@
 /* A machine's beginning and its end. */
 #include "vmm/vm.h"
 
+#include "base/check.h"
 #include "base/printf.h"
 #include "hw/memory.h"
 #include "hw/timer.h"
@@ -97,8 +98,18 @@ void vm_wake(struct vm *vm)
 		vm_stop_clock(vm, vm_clock(vm));
 }
 
+/* The last look at an engine's structures: what is broken there is the monitor's fault. */
+static void audit(struct vm *vm)
+{
+	const char *broken = vm->engine->audit(&vm->vcpu);
+
+	if (broken)
+		panic("%s: the engine's structures break a rule: %s", vm->name, broken);
+}
+
 void vm_end(struct vm *vm, bool well, const char *how)
 {
+	audit(vm);
 	console_flush(vm);
 	vm->state = VM_ENDED;
 	vm->ended_well = well;
@@ -114,6 +125,7 @@ void vm_kill(struct vm *vm, const char *reason, ...)
 	va_start(args, reason);
 	format_text(text, sizeof text, reason, args);
 	va_end(args);
+	audit(vm);
 	console_flush(vm);
 	vm->state = VM_ENDED;
 	console_say("%s was stopped: %s", vm->name, text);
