@@ -57,8 +57,8 @@ run: $(BUILD)/cave.elf guests
 
 # --- the monitor ------------------------------------------------------------------------------------------------------
 
-PURE_DIRS  := base mmu cpu dev
-KERNEL_SRC := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.[cS],base mmu cpu dev hw engine vmm))))
+PURE_DIRS  := base mmu cpu dev xlate
+KERNEL_SRC := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.[cS],$(PURE_DIRS) hw engine vmm))))
 KERNEL_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(KERNEL_SRC)))
 
 # Linked to run at WINDOW and loaded at 1 MiB; -pie keeps the relocations, so that the window can move at boot. It is linked

@@ -49,7 +49,7 @@ enum step control_set_cr4(struct vcpu *v, struct emulation *e, u32 value)
 void control_set_cr3(struct vcpu *v, struct emulation *e, u32 value)
 {
 	v->cr3 = value & (PTE_FRAME | CR3_PWT | CR3_PCD);
-	e->effects |= EFFECT_FLUSH;
+	e->effects |= EFFECT_CR3;
 }
 
 /*

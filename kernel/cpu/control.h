@@ -14,7 +14,7 @@
 enum step control_set_cr0(struct vcpu *, struct emulation *, u32 value);
 enum step control_set_cr4(struct vcpu *, struct emulation *, u32 value);
 
-/* The guest writes CR3: flushes every translation (SDM 3A 4.10.4.1). */
+/* The guest writes CR3: drops every translation but those of global pages (SDM 3A 4.10.4.1). */
 void control_set_cr3(struct vcpu *, struct emulation *, u32 value);
 
 /*

@@ -27,12 +27,13 @@ enum step {
 
 /* What a completed instruction changed that an engine keeps a copy of. */
 enum effect {
-	EFFECT_FLUSH = 1 << 0,    /* all translations: CR3, or a paging bit of CR0 or CR4 */
+	EFFECT_FLUSH = 1 << 0,    /* all translations: a paging bit of CR0 or CR4 */
 	EFFECT_INVLPG = 1 << 1,   /* the translation of `page` */
 	EFFECT_GDT = 1 << 2,      /* GDTR */
 	EFFECT_LDT = 1 << 3,      /* LDTR */
 	EFFECT_SEGMENTS = 1 << 4, /* a segment register, or the privilege level */
 	EFFECT_CONTROL = 1 << 5,  /* CR0, CR4 or a debug register: compose the real ones anew */
+	EFFECT_CR3 = 1 << 6,      /* the translations of pages that are not global */
 };
 
 /* One instruction under way. */

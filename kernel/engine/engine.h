@@ -34,4 +34,5 @@ struct engine {
 	const char *(*audit)(struct vcpu *);
 };
 
-extern const struct engine soft_engine;
+/* Direct execution, of the guest's kernel too; and its kernel translated, only its programs direct. */
+extern const struct engine direct_engine, translate_engine;

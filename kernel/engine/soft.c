@@ -14,10 +14,10 @@
 #include "hw/cpu.h"
 #include "hw/memory.h"
 
-static void frame_written(struct gmem *mem, u32 gfn, unsigned watchers)
+static void frame_written(struct gmem *mem, gpa_t address, u32 bytes, unsigned watchers)
 {
 	if (watchers & WATCH_DESCRIPTORS)
-		soft_descriptors_written(mem->owner, gfn);
+		soft_descriptors_written(mem->owner, address.v >> PAGE_SHIFT);
 }
 
 static const char *soft_attach(struct vcpu *v)
@@ -25,6 +25,7 @@ static const char *soft_attach(struct vcpu *v)
 	struct soft *s = memory_pages(PAGE_COUNT(sizeof *s));
 	void *tables = memory_pages(PAGE_COUNT(SHADOW_TABLES_BYTES));
 	void *shadow = memory_pages(SHADOW_PAGES);
+	const u32 *window[ROOT_COUNT] = {memory_window_entries(), memory_window_entries()};
 
 	if (!s || !tables || !shadow)
 		return "the monitor's own memory is used up: start fewer machines, or give QEMU "
@@ -39,8 +40,7 @@ static const char *soft_attach(struct vcpu *v)
 	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		cpu_fill_gdt(s->tables.gdt.slot[level]);
 	shadow_init(&s->shadow, v->mem, shadow, memory_physical(shadow), SHADOW_PAGES);
-	shadow_set_window(
-		&s->shadow, memory_window_start() >> 22, WINDOW_PDES, memory_window_entries());
+	shadow_set_window(&s->shadow, memory_window_start() >> 22, WINDOW_PDES, window);
 	return NULL;
 }
 
@@ -106,8 +106,16 @@ static const char *soft_audit(struct vcpu *v)
 	return shadow_audit(&soft_of(v)->shadow, NULL);
 }
 
-const struct engine soft_engine = {
+const struct engine direct_engine = {
 	.name = "direct execution",
+	.attach = soft_attach,
+	.run = soft_run,
+	.counts = soft_counts,
+	.audit = soft_audit,
+};
+
+const struct engine translate_engine = {
+	.name = "binary translation",
 	.attach = soft_attach,
 	.run = soft_run,
 	.counts = soft_counts,

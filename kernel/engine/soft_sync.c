@@ -203,11 +203,14 @@ void soft_apply(struct soft *s, unsigned effects)
 	s->reload = true;
 	if (effects & EFFECT_FLUSH)
 		shadow_flush(&s->shadow);
+	if (effects & EFFECT_CR3)
+		shadow_switch(&s->shadow, s->vcpu->cr3);
 	if (effects & EFFECT_INVLPG) {
 		shadow_invlpg(&s->shadow, s->emulation->page);
 		flush_page((const void *)s->emulation->page.v);
 	}
-	if (effects & (EFFECT_FLUSH | EFFECT_INVLPG)) /* the tables may lie elsewhere now */
+	if (effects &
+		(EFFECT_FLUSH | EFFECT_CR3 | EFFECT_INVLPG)) /* the tables may lie elsewhere now */
 		for (unsigned local = 0; local < 2; local++)
 			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);

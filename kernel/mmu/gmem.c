@@ -4,12 +4,12 @@
 #include "base/check.h"
 #include "base/string.h"
 
-static void tell_watchers(struct gmem *mem, u32 gfn)
+static void tell_watchers(struct gmem *mem, u32 address, u32 bytes)
 {
-	unsigned watchers = gmem_watchers(mem, gfn);
+	unsigned watchers = gmem_watchers(mem, address >> PAGE_SHIFT);
 
 	if (watchers && mem->written)
-		mem->written(mem, gfn, watchers);
+		mem->written(mem, gpa(address), bytes, watchers);
 }
 
 /* How many of `bytes` lie in the frame of `address`: a mapping never reaches further. */
@@ -49,8 +49,10 @@ bool gmem_write(struct gmem *mem, gpa_t address, const void *buffer, u32 bytes)
 		memcpy(pointer(mem, to), from, part);
 	}
 	/* Only now: a watcher that looks at memory must not see half a write. */
-	for (u32 gfn = address.v >> PAGE_SHIFT; bytes && gfn <= (end - 1) >> PAGE_SHIFT; gfn++)
-		tell_watchers(mem, gfn);
+	for (u32 at = address.v; bytes; at += part, bytes -= part) {
+		part = within_frame(at, bytes);
+		tell_watchers(mem, at, part);
+	}
 	return true;
 }
 
@@ -66,7 +68,7 @@ void gmem_write32(struct gmem *mem, gpa_t address, u32 value)
 	if (!gmem_is_ram(mem, address, 1))
 		return;
 	*(u32 *)pointer(mem, address.v) = value;
-	tell_watchers(mem, address.v >> PAGE_SHIFT);
+	tell_watchers(mem, address.v, sizeof value);
 }
 
 /* Gives a frame a new set of watchers; true if it has begun or ceased to be watched. */

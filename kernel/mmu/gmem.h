@@ -34,8 +34,11 @@ struct gmem {
 	void *(*map)(struct gmem *, u32 gfn);
 
 	u8 *watch; /* a set of enum watch for each frame; may be NULL: nobody watches */
-	/* Called after a write through this door to a watched frame, once for each; may be NULL. */
-	void (*written)(struct gmem *, u32 gfn, unsigned watchers);
+	/*
+	 * Called after a write through this door to a watched frame, once for each; the bytes all lie
+	 * in it. May be NULL.
+	 */
+	void (*written)(struct gmem *, gpa_t address, u32 bytes, unsigned watchers);
 	void *owner; /* for `map` and `written` */
 };
 

@@ -15,8 +15,9 @@
  *    +--------------------------------+     `---> the monitor's tables
  *
  * What the engine owes:
- *  - when the guest loads CR3, or changes CR0.PG, CR0.WP, CR4.PSE or CR4.PGE (the entries were made
- *    under the old rules): shadow_flush();
+ *  - when the guest loads CR3: shadow_switch();
+ *  - when it changes CR0.PG, CR0.WP, CR4.PSE or CR4.PGE (the entries were made under the old
+ *    rules): shadow_flush();
  *  - when it executes INVLPG: shadow_invlpg(), and INVLPG on the real CPU;
  *  - when gmem_watch() returns true: shadow_protect(), or shadow_flush(), which costs it later;
  *  - before it enters the guest, if `stale` is set: load the real CR3 again and clear it.
@@ -52,11 +53,11 @@ struct shadow {
 	u32 pages, used;
 
 	/*
-	 * The monitor's window: directory entries [first, first + count), copied from `window` into
-	 * every root.
+	 * The monitor's window: directory entries [first, first + count) of each root, copied from
+	 * `window`.
 	 */
 	unsigned window_first, window_count;
-	const u32 *window;
+	const u32 *window[ROOT_COUNT];
 
 	/* Each entry that is not zero, so that a flush touches only these. */
 	u32 *filled[SHADOW_ENTRIES];
@@ -82,10 +83,12 @@ enum shadow_result {
 void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u32 pages);
 
 /*
- * Copies the monitor's directory entries into both roots. They are supervisor entries and never
- * change afterwards. To be called once, before the first fault.
+ * Copies the monitor's directory entries into the roots: `count` of them for each, which never change
+ * afterwards. They are supervisor entries, but for what an engine lets ring 3 use (a code cache). To
+ * be called once, before the first fault.
  */
-void shadow_set_window(struct shadow *, unsigned first, unsigned count, const u32 *entries);
+void shadow_set_window(
+	struct shadow *, unsigned first, unsigned count, const u32 *const entries[ROOT_COUNT]);
 
 /* Whether an address belongs to the monitor: every access of the guest there is emulated. */
 static inline bool shadow_in_window(const struct shadow *s, gva_t address)
@@ -107,6 +110,11 @@ enum shadow_result shadow_fault(struct shadow *, const struct paging *, gva_t ad
 
 /* Drops every translation. */
 void shadow_flush(struct shadow *);
+/*
+ * The guest has loaded CR3 with `cr3`: drops the translations of pages that are not global (SDM 3A
+ * 4.10.4.1), or keeps them out of sight until that value comes back.
+ */
+void shadow_switch(struct shadow *, u32 cr3);
 /*
  * Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest
  * mapped it by one; then `stale` is set, since one INVLPG of the real CPU does not do).

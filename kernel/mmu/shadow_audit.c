@@ -58,11 +58,14 @@ static const char *audit_target(const struct shadow *s, bool directory, u32 entr
 }
 
 /* The real MMU may have set A in a window entry; nothing else may differ. */
-static const char *audit_window(const struct shadow *s, u32 entry, unsigned index)
+static const char *audit_window(
+	const struct shadow *s, enum shadow_root root, u32 entry, unsigned index)
 {
-	if ((entry ^ s->window[index - s->window_first]) & ~PTE_A)
+	if ((entry ^ s->window[root][index - s->window_first]) & ~PTE_A)
 		return "a root's window is not the monitor's";
-	return entry & PTE_P && entry & PTE_U ? "the window is open to the guest" : NULL;
+	return entry & PTE_P && entry & PTE_U && root == ROOT_USER
+		       ? "the window is open to the guest's programs"
+		       : NULL;
 }
 
 /* Second pass, for one entry: in the log unless it is zero, for user mode, leading where it may. */
@@ -73,7 +76,7 @@ static const char *audit_entry(struct shadow *s, u32 table, unsigned index)
 
 	*entry &= ~SEEN;
 	if (directory && shadow_in_window(s, gva(index << 22)))
-		return audit_window(s, *entry, index);
+		return audit_window(s, table, *entry, index);
 	if (!*entry)
 		return NULL;
 	if (table >= s->used)

@@ -39,13 +39,15 @@ void shadow_init(struct shadow *s, struct gmem *mem, void *table, hpa_t table_hp
 	memset(table, 0, pages * PAGE_SIZE);
 }
 
-void shadow_set_window(struct shadow *s, unsigned first, unsigned count, const u32 *entries)
+void shadow_set_window(
+	struct shadow *s, unsigned first, unsigned count, const u32 *const entries[ROOT_COUNT])
 {
 	s->window_first = first;
 	s->window_count = count;
-	s->window = entries;
-	for (unsigned root = 0; root < ROOT_COUNT; root++)
-		memcpy(&s->table[root][first], entries, count * sizeof(u32));
+	for (unsigned root = 0; root < ROOT_COUNT; root++) {
+		s->window[root] = entries[root];
+		memcpy(&s->table[root][first], entries[root], count * sizeof(u32));
+	}
 }
 
 static u32 table_hpa(const struct shadow *s, u32 index)
@@ -81,6 +83,12 @@ void shadow_flush(struct shadow *s)
 {
 	s->counts.flushes++;
 	forget_all(s);
+}
+
+/* This TLB does not know of global pages. */
+void shadow_switch(struct shadow *s, u32 cr3)
+{
+	shadow_flush(s);
 }
 
 /* Gives an entry a new value that is not zero. */

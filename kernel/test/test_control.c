@@ -104,7 +104,7 @@ static void cr3_keeps_base_and_caching(void **state)
 	e.effects = 0;
 	control_set_cr3(&v, &e, 0xffffffff);
 	assert_int_equal(v.cr3, PTE_FRAME | CR3_PWT | CR3_PCD);
-	assert_int_equal(e.effects, EFFECT_FLUSH);
+	assert_int_equal(e.effects, EFFECT_CR3);
 }
 
 static void paging_is_what_the_registers_say(void **state)

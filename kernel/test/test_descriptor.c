@@ -12,7 +12,7 @@ static struct shadow_tables tables;
 static void *memory;
 static unsigned writes; /* to watched frames */
 
-static void on_write(struct gmem *m, u32 gfn, unsigned watchers)
+static void on_write(struct gmem *m, gpa_t address, u32 bytes, unsigned watchers)
 {
 	writes += !!(watchers & WATCH_DESCRIPTORS);
 }

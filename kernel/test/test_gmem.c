@@ -143,15 +143,16 @@ static void host_addresses(void **state)
 
 static struct {
 	unsigned calls;
-	u32 gfn[4];
+	u32 gfn[4], bytes[4];
 	unsigned watchers[4];
 	u32 word; /* what the first words of frames 0x101 and 0x102 held at the last call */
 } heard;
 
-static void hear(struct gmem *m, u32 gfn, unsigned watchers)
+static void hear(struct gmem *m, gpa_t address, u32 bytes, unsigned watchers)
 {
 	assert_true(heard.calls < ARRAY_SIZE(heard.gfn));
-	heard.gfn[heard.calls] = gfn;
+	heard.gfn[heard.calls] = address.v >> PAGE_SHIFT;
+	heard.bytes[heard.calls] = bytes;
 	heard.watchers[heard.calls++] = watchers;
 	heard.word = gmem_read32(m, gpa(0x102000));
 }
@@ -189,8 +190,10 @@ static void watchers_hear_writes_when_they_are_done(void **state)
 	assert_true(gmem_write(&mem, gpa(0x100ffe), buffer, PAGE_SIZE + 6));
 	assert_int_equal(heard.calls, 2);
 	assert_int_equal(heard.gfn[0], 0x101);
+	assert_int_equal(heard.bytes[0], PAGE_SIZE);
 	assert_int_equal(heard.watchers[0], WATCH_CODE);
 	assert_int_equal(heard.gfn[1], 0x102);
+	assert_int_equal(heard.bytes[1], 4);
 	assert_int_equal(heard.watchers[1], WATCH_DESCRIPTORS);
 	assert_int_equal(heard.word, 0x5a5a5a5a);
 

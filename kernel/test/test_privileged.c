@@ -381,7 +381,7 @@ static void mov_to_cr(void **state)
 	assert_int_equal(v.cr2, 0x87654321);
 	assert_done(RUN(0x0f, 0x22, 0xd8));
 	assert_int_equal(v.cr3, 0x87654000);
-	assert_int_equal(e.effects, EFFECT_FLUSH);
+	assert_int_equal(e.effects, EFFECT_CR3);
 	v.gpr[EAX] = v.cr0 | CR0_MP;
 	assert_done(RUN(0x0f, 0x22, 0xc0));
 	assert_true(v.cr0 & CR0_MP);

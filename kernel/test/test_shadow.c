@@ -48,7 +48,8 @@ static int set_up(void **state)
 {
 	test_memory(&mem, SIZE);
 	shadow_init(&shadow, &mem, pool, hpa(POOL_HPA), PAGES);
-	shadow_set_window(&shadow, WINDOW >> 22, ARRAY_SIZE(window), window);
+	shadow_set_window(&shadow, WINDOW >> 22, ARRAY_SIZE(window),
+		(const u32 *const[]){window, window});
 	paging = (struct paging){.on = true, .wp = true, .pse = true, .cr3 = DIRECTORY};
 	map_directory(HERE, TABLE | RW | U);
 	return 0;

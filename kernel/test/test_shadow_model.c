@@ -338,7 +338,8 @@ static void live(unsigned pages, unsigned steps)
 
 	test_memory(&mem, SIZE);
 	shadow_init(&shadow, &mem, pool, hpa(POOL_HPA), pages);
-	shadow_set_window(&shadow, address(REGIONS - 1, 0).v >> 22, 1, window);
+	shadow_set_window(&shadow, address(REGIONS - 1, 0).v >> 22, 1,
+		(const u32 *const[]){window, window});
 	paging = (struct paging){.on = true, .wp = true, .pse = true, .cr3 = TABLES_AT};
 	memset(seen_directory, 0, sizeof(seen_directory));
 	memset(seen_page, 0, sizeof(seen_page));

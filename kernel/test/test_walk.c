@@ -287,7 +287,7 @@ static void tables_outside_ram_read_as_ones(void **state)
 
 static unsigned writes;
 
-static void count_write(struct gmem *m, u32 gfn, unsigned watchers)
+static void count_write(struct gmem *m, gpa_t address, u32 bytes, unsigned watchers)
 {
 	writes++;
 }

@@ -73,7 +73,8 @@ static bool start_machine(const struct boot_info *boot, unsigned first)
 	struct guest_files files = collect(boot, first);
 	u32 memory = o->memory ? o->memory : MEMORY_DEFAULT;
 	const char *why;
-	struct vm *vm = vm_create(o->vm, memory, &why);
+	const struct engine *engine = o->engine ? o->engine : &direct_engine;
+	struct vm *vm = vm_create(o->vm, memory, engine, &why);
 
 	if (!vm) {
 		console_say(

@@ -144,6 +144,17 @@ static const char *set_name(const char *value, const char **name)
 	return NULL;
 }
 
+static const char *set_engine(const char *value, const struct engine **engine)
+{
+	if (!strcmp(value, "direct"))
+		*engine = &direct_engine;
+	else if (!strcmp(value, "translate"))
+		*engine = &translate_engine;
+	else
+		return complain("engine=%s: give direct or translate", value);
+	return NULL;
+}
+
 static const char *file_name(const char *path)
 {
 	const char *name = path;
@@ -161,6 +172,7 @@ const char *options_module(const char *line, struct module_options *options)
 
 	options->vm = NULL;
 	options->memory = 0;
+	options->engine = NULL;
 	print_to(options->line, sizeof options->line, "%s", line);
 	word = next_word(&rest);
 	options->file = word ? file_name(word) : "module";
@@ -171,9 +183,12 @@ const char *options_module(const char *line, struct module_options *options)
 			wrong = set_name(value, &options->vm);
 		else if ((value = value_of(word, "mem")))
 			wrong = set_memory(value, &options->memory);
+		else if ((value = value_of(word, "engine")))
+			wrong = set_engine(value, &options->engine);
 		else
-			wrong = complain("unknown option %s; known are: vm=NAME mem=SIZE, and what "
-					 "the guest gets behind --",
+			wrong = complain("unknown option %s; known are: vm=NAME mem=SIZE "
+					 "engine=direct|translate, and what the guest gets behind "
+					 "--",
 				word);
 	}
 	options->arguments = rest;

@@ -2,7 +2,7 @@
  * What the command lines say.
  *
  *   cave.elf:  trace quantum=MS log=quiet|normal color raw=MACHINE window=0xADDRESS
- *   a module:  FILE vm=NAME mem=SIZE -- what the guest gets
+ *   a module:  FILE vm=NAME mem=SIZE engine=direct|translate -- what the guest gets
  */
 #pragma once
 
@@ -16,10 +16,11 @@ struct monitor_options {
 /* A module that is a machine's kernel, or goes with one. Texts point into `line`. */
 struct module_options {
 	char line[BOOT_COMMAND_LINE];
-	const char *file;      /* without its directory */
-	const char *vm;        /* NULL: a machine of its own */
-	u32 memory;            /* bytes; 0: not said */
-	const char *arguments; /* behind "--" */
+	const char *file;            /* without its directory */
+	const char *vm;              /* NULL: a machine of its own */
+	u32 memory;                  /* bytes; 0: not said */
+	const struct engine *engine; /* NULL: not said */
+	const char *arguments;       /* behind "--" */
 };
 
 /* Both: NULL, or one sentence on what is wrong, which names it and what would be right. */

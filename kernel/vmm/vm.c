@@ -48,7 +48,7 @@ static const char *give_memory(struct vm *vm, u32 bytes)
 	return mem->watch ? NULL : "the monitor's own memory is used up";
 }
 
-struct vm *vm_create(const char *name, u32 memory, const char **why)
+struct vm *vm_create(const char *name, u32 memory, const struct engine *engine, const char **why)
 {
 	struct platform_config config = {.date = current_date(), .memory = memory};
 	struct vm *vm;
@@ -69,7 +69,7 @@ struct vm *vm_create(const char *name, u32 memory, const char **why)
 
 	print_to(vm->name, sizeof vm->name, "%s", name);
 	vm->index = vm_count;
-	vm->engine = &soft_engine;
+	vm->engine = engine;
 	config.owner = vm;
 	config.transmit = config.debug = transmit;
 	platform_init(&vm->platform, &config);

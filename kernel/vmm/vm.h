@@ -47,7 +47,7 @@ extern unsigned vm_count;
  * Makes a machine with `memory` bytes of RAM, whose processor is reset. NULL, and one sentence in
  * *why, if it cannot be.
  */
-struct vm *vm_create(const char *name, u32 memory, const char **why);
+struct vm *vm_create(const char *name, u32 memory, const struct engine *, const char **why);
 
 /* The machine has ended by itself. `how`: "powered off", say. */
 void vm_end(struct vm *, bool well, const char *how);
