@@ -1,5 +1,5 @@
 """
-Every probe of guest-tiny/probes/, on the bare machine and in the cave.
+Every probe of guest-tiny/probes/, on the bare machine and in the cave, there by direct execution and translated.
 
 The bare machine is the reference: what a probe prints there, line by line, it must print in the cave. That alone would let
 an error of the probe itself pass, so each also has lines here that were derived by hand from the manual (EXPECTED; "SDM" is
@@ -403,7 +403,11 @@ EXPECTED = {
 # fmt: on
 
 CAVE_ONLY = {"strict", "strict_devices", "mmio", "modules"}
-DIFFERENT = {"popf_wrong", "ring_leak"}  # what direct execution cannot do: the reason for binary translation
+# What direct execution cannot do, and why; a translated kernel must do it all.
+NOT_DIRECT = {
+    "popf_wrong": "PUSHF and POPF do not trap",
+    "ring_leak": "segment loads that only ring 0 is refused are silent",
+}
 NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "wild_cr3", "bad_descriptor", "garbage",
                "window_mmx", "stale_descriptor"}
 # What may run beside a machine that must not notice.
@@ -411,7 +415,13 @@ HOSTILE = sorted(NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flo
 BUDGET = {"timer": 8.0, "rtc": 14.0, "spin_off": 2.0}  # seconds of virtual time, where four are not enough
 
 BARE = sorted(set(EXPECTED) - CAVE_ONLY)
-SAME = sorted(set(EXPECTED) - CAVE_ONLY - DIFFERENT - NO_GOOD_END)
+GOOD_END = set(EXPECTED) - CAVE_ONLY - NO_GOOD_END
+
+# The ways to run a guest in the cave, by what its module's command line says.
+DIRECT, TRANSLATED = "engine=direct", "engine=translate"
+WAYS = [DIRECT, TRANSLATED]
+# (probe, way) of every run in the cave that must print what the bare machine prints, to the letter.
+SAME = sorted((probe, way) for probe in GOOD_END for way in WAYS if way == TRANSLATED or probe not in NOT_DIRECT)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -427,8 +437,8 @@ def bare(probe: str):
     return boot(BUILD / f"guest/{probe}.elf", budget=BUDGET.get(probe, 4.0))
 
 
-def machine(probe: str, name: str, options: str = "") -> tuple[Path, str]:
-    return BUILD / f"guest/{probe}.elf", f"vm={name} mem=16M -- {options}".strip()
+def machine(probe: str, name: str, options: str = "", way: str = DIRECT) -> tuple[Path, str]:
+    return BUILD / f"guest/{probe}.elf", f"vm={name} mem=16M {way} -- {options}".strip()
 
 
 def cave(*modules, budget: float = 20.0):
@@ -438,8 +448,8 @@ def cave(*modules, budget: float = 20.0):
 
 
 @functools.cache
-def cave_alone(probe: str):
-    return cave(machine(probe, "red"))
+def cave_alone(probe: str, way: str = DIRECT):
+    return cave(machine(probe, "red", way=way))
 
 
 def bare_lines(probe: str) -> list[str]:
@@ -470,16 +480,21 @@ def test_bare(probe):
     assert_has(lines, probe)
 
 
-@pytest.mark.parametrize("probe", SAME)
-def test_same_in_the_cave(probe):
-    result = cave_alone(probe)
+# engine=translate still falls back to direct execution: to be taken away with this mark, its only use.
+NOT_YET = pytest.mark.xfail(reason="the translator is not there yet")
+
+
+@pytest.mark.parametrize("probe, way", [pytest.param(*p, marks=NOT_YET if p[0] in NOT_DIRECT else ()) for p in SAME])
+def test_same_in_the_cave(probe, way):
+    result = cave_alone(probe, way)
     assert cave_lines(result) == bare_lines(probe), result.console
     assert result.status == 0
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("probe", sorted(CAVE_ONLY))
-def test_by_the_manual_in_the_cave(probe):
-    result = cave_alone(probe)
+def test_by_the_manual_in_the_cave(probe, way):
+    result = cave_alone(probe, way)
     assert_has(cave_lines(result), probe)
     assert cave_lines(result)[-1] == end_line(probe), result.console
     assert result.status == 0
@@ -498,23 +513,26 @@ def test_direct_execution_leaks_the_ring():
     assert not set(lines[:4]) & set(bare_lines("ring_leak"))
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "probe, end", [("halt_off", End.BUDGET), ("reset", End.RESET), ("triple_fault", End.TRIPLE)]
 )
-def test_ends_of_a_machine(probe, end):
+def test_ends_of_a_machine(probe, end, way):
     """The bare machine stands still or is reset; in the cave that is the end of this machine, and nothing is run after it."""
     assert bare(probe).end is end
-    result = cave_alone(probe)
+    result = cave_alone(probe, way)
     assert cave_lines(result) == bare_lines(probe), result.console
     assert result.end is not End.BUDGET
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("probe", HOSTILE)
-def test_beside_a_hostile_machine(probe):
+def test_beside_a_hostile_machine(probe, way):
     """The other machine's every line is what it is alone, whatever happens next to it."""
-    result = cave(machine(probe, "red"), machine("count", "blue"), budget=4.0 if probe == "spin_off" else 20.0)
+    two = machine(probe, "red", way=way), machine("count", "blue", way=way)
+    result = cave(*two, budget=4.0 if probe == "spin_off" else 20.0)
     assert cave_lines(result, "blue") == bare_lines("count"), result.console
-    if probe in SAME:
+    if (probe, way) in SAME:
         assert cave_lines(result) == bare_lines(probe)
     else:
         assert_has(cave_lines(result), probe)
