@@ -73,7 +73,7 @@ static bool start_machine(const struct boot_info *boot, unsigned first)
 	struct guest_files files = collect(boot, first);
 	u32 memory = o->memory ? o->memory : MEMORY_DEFAULT;
 	const char *why;
-	const struct engine *engine = o->engine ? o->engine : &direct_engine;
+	const struct engine *engine = o->engine ? o->engine : loader_engine(&files);
 	struct vm *vm = vm_create(o->vm, memory, engine, &why);
 
 	if (!vm) {
