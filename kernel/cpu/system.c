@@ -97,6 +97,8 @@ static enum step store_table(struct vcpu *v, struct emulation *e)
 	u32 offset = access_offset(v, &e->insn);
 
 	TRY(may_look(v));
+	/* Either may fault, the lower one first: nothing is written before both are known to go. */
+	TRY(access_probe_write(v, e, e->insn.seg, offset, 2));
 	TRY(access_probe_write(v, e, e->insn.seg, offset + 2, 4));
 	TRY(access_write(v, e, e->insn.seg, offset, 2, table->limit));
 	return access_write(v, e, e->insn.seg, offset + 2, 4, table->base);

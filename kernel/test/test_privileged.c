@@ -267,6 +267,21 @@ static void a_table_register_changes_whole_or_not_at_all(void **state)
 	assert_fault(RUN(0x0f, 0x01, 0x18), VECTOR_GP, 0);
 }
 
+/* The page fault's address is the lowest that cannot be written, and nothing is written then. */
+static void sgdt_faults_at_its_first_byte(void **state)
+{
+	paging_on();
+	map_page(DATA, 0);
+	v.gpr[EAX] = DATA;
+	assert_fault(RUN(0x0f, 0x01, 0x00), VECTOR_PF, PF_WRITE);
+	assert_int_equal(v.cr2, DATA);
+	v.gpr[EAX] = DATA - 2;
+	poke32(DATA - 4, 0x55555555);
+	assert_fault(RUN(0x0f, 0x01, 0x08), VECTOR_PF, PF_WRITE);
+	assert_int_equal(v.cr2, DATA);
+	assert_int_equal(peek32(DATA - 4), 0x55555555);
+}
+
 static void sgdt_and_sidt_store_six_bytes(void **state)
 {
 	v.idtr = (struct table_register){0x7ff, 0x12345678};
@@ -592,6 +607,7 @@ int main(void)
 		guest_test(lgdt_and_lidt_take_limit_and_base),
 		guest_test(a_table_register_changes_whole_or_not_at_all),
 		guest_test(sgdt_and_sidt_store_six_bytes),
+		guest_test(sgdt_faults_at_its_first_byte),
 		guest_test(lldt_takes_an_ldt_of_the_gdt),
 		guest_test(ltr_marks_its_task_busy),
 		guest_test(umip_hides_tables_and_machine_status_from_ring_3),
