@@ -22,7 +22,8 @@ enum irq {
 	IRQ_CASCADE = 2,
 	IRQ_COM1 = 4,
 	IRQ_CLOCK = 8,
-	IRQ_FPU = 13
+	IRQ_FPU = 13,
+	IRQ_DISK = 14,
 };
 
 struct pic_chip {

@@ -83,6 +83,20 @@ static void kbc_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
 	kbc_write(&p->kbc, port, value);
 }
 
+static u32 ide_in(void *machine, u16 port, unsigned size, u64 now)
+{
+	struct platform *p = machine;
+
+	return ide_read(&p->ide, port, size);
+}
+
+static void ide_out(void *machine, u16 port, unsigned size, u32 value, u64 now)
+{
+	struct platform *p = machine;
+
+	ide_write(&p->ide, port, size, value);
+}
+
 static u32 port92_in(void *machine, u16 port, unsigned size, u64 now)
 {
 	struct platform *p = machine;
@@ -191,6 +205,8 @@ static const struct port_range ports[] = {
 	{0x040, 4, 1, pit_in, pit_out},
 	{0x061, 1, 1, pit_in, pit_out},
 	{0x080, 1, 1, ones_in, ignore_out}, /* POST codes: written as a delay, shown to nobody */
+	{0x1f0, 8, 4, ide_in, ide_out},
+	{0x3f6, 1, 1, ide_in, ide_out},
 	{0x070, 2, 1, rtc_in, rtc_out},
 	{0x060, 1, 1, kbc_in, kbc_out},
 	{0x064, 1, 1, kbc_in, kbc_out},
@@ -226,6 +242,12 @@ void platform_init(struct platform *p, const struct platform_config *config)
 	rtc_init(&p->rtc, &p->pic, &config->date, config->memory);
 	kbc_init(&p->kbc, &p->pic, &p->control);
 	screen_init(&p->screen);
+	ide_init(&p->ide, &p->pic, NULL);
+}
+
+void platform_attach_disk(struct platform *p, const struct ide_disk *disk)
+{
+	ide_init(&p->ide, &p->pic, disk);
 }
 
 void platform_advance(struct platform *p, u64 now)

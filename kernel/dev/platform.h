@@ -1,18 +1,19 @@
 /*
- * One machine's devices, wired to one bus: a PC without a disk. All that a guest can tell about
- * them, and when it can, comes from here; nothing reads a real clock or a real device.
+ * One machine's devices, wired to one bus: a PC. All that a guest can tell about them, and when it
+ * can, comes from here; nothing reads a real clock or a real device.
  *
- *   IN, OUT, MMIO --> bus --> pic  pit  uart  rtc  kbc  control  screen  port 0xe9
- *                              |    |    |     |    |      |
- *   pending?, acknowledge <----+<---+----+-----+----+      +--> request: power off, reset
+ *   IN, OUT, MMIO --> bus --> pic  pit  uart  rtc  kbc  ide  control  screen  port 0xe9
+ *                              |    |    |     |    |    |      |
+ *   pending?, acknowledge <----+<---+----+-----+----+----+      +--> request: power off, reset
  *                                   request lines
  *
- * Absent, and so all ones: COM2 to COM4, DMA, PCI, ISA PnP, disks, video BIOS.
+ * Absent, and so all ones: COM2 to COM4, DMA, PCI, ISA PnP, video BIOS; and ide without a disk.
  */
 #pragma once
 
 #include "dev/bus.h"
 #include "dev/control.h"
+#include "dev/ide.h"
 #include "dev/kbc.h"
 #include "dev/pic.h"
 #include "dev/pit.h"
@@ -28,7 +29,7 @@ struct platform_config {
 	void (*debug)(void *owner, u8 byte);    /* a byte is written to port 0xe9 */
 };
 
-/* About 33 KiB; it must not move after platform_init(), since its parts point to each other. */
+/* About 42 KiB; it must not move after platform_init(), since its parts point to each other. */
 struct platform {
 	struct bus bus;
 	struct pic pic;
@@ -36,6 +37,7 @@ struct platform {
 	struct uart uart;
 	struct rtc rtc;
 	struct kbc kbc;
+	struct ide ide;
 	struct control control; /* control.request: look at it after every bus access */
 	struct screen screen;
 	void *owner;
@@ -44,6 +46,9 @@ struct platform {
 
 /* As a PC's firmware hands over to a loader, at nanosecond 0 of the machine's clock. */
 void platform_init(struct platform *, const struct platform_config *);
+
+/* Before the machine runs. `disk` stays with the caller and must live as long as the machine. */
+void platform_attach_disk(struct platform *, const struct ide_disk *disk);
 
 /*
  * `now`, here and in the bus's functions, is the machine's clock in nanoseconds since
