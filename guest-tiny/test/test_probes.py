@@ -339,6 +339,9 @@ EXPECTED = {
         at e3fff000 faulting: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}""",
     "count": "",
     "flood": "",
+    # What it is for is in kernel/test/test_loader.py.
+    "linux_entry": """
+        started: by a Multiboot loader""",
     # Sensitive instructions that do not trap (Robin and Irvine 2000). This is the bare machine; WRONG is what the cave says.
     "popf_wrong": """
         pushf after cli: 0

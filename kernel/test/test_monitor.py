@@ -92,7 +92,7 @@ def test_a_wrong_machine_does_not_keep_the_others_from_starting(tmp_path):
         [(text, "vm=text"), (cut, "vm=cut"), (HELLO, "vm=huge mem=900M"), (TINYOS, "vm=small mem=1M"), (HELLO, "vm=red")]
     )
     assert result.status == KILLED
-    assert "text is not started (text): it is no Multiboot kernel" in said(result)
+    assert "text is not started (text): it is no kernel: there is neither a Multiboot header" in said(result)
     assert "cut is not started (cut.elf): its ELF file is cut short or damaged" in said(result)
     assert "huge is not started (hello.elf, 900 MiB): there is not so much memory left" in said(result)
     assert "small is not started (tinyos.elf): its kernel does not fit" in said(result)

@@ -78,11 +78,6 @@ const struct engine *loader_engine(const struct guest_files *files)
 
 const char *loader_load(struct vm *vm, const struct guest_files *files)
 {
-	for (unsigned i = 0; i < files->count; i++)
-		if (strlen(files->module[i]->command_line) >= BOOT_COMMAND_LINE - 1)
-			return loader_complain("the command line of %s is longer than %u letters: "
-					       "shorten it",
-				files->options[i]->file, BOOT_COMMAND_LINE - 2);
 	clear_firmware_area(&vm->mem);
 	return loader_is_linux(files->module[0]) ? loader_load_linux(vm, files)
 						 : loader_load_multiboot(vm, files);

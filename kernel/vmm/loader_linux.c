@@ -55,6 +55,8 @@ static const char *check_header(const struct boot_module *m, const struct linux_
 	if (h->code32_start < LINUX_LOAD_ADDRESS || h->code32_start - LINUX_LOAD_ADDRESS >= bytes)
 		return loader_complain(
 			"its bzImage is damaged: its entry, %x, is outside it", h->code32_start);
+	if (h->version >= LINUX_2_10 && h->pref_address >> 32)
+		return "its bzImage is damaged: it wants to lie at 4 GiB or above";
 	return NULL;
 }
 

@@ -44,7 +44,8 @@ static const char *load_kernel(struct vm *vm, const struct boot_module *m, u32 *
 	const char *wrong = NULL;
 
 	if (!find_header(m, &header))
-		return "it is no Multiboot kernel: there is no Multiboot header in its first 8 KiB";
+		return "it is no kernel: there is neither a Multiboot header in its first 8 KiB nor "
+		       "Linux's HdrS";
 	if (m->bytes < sizeof elf)
 		return "it is no ELF file";
 	loader_read(m, 0, &elf, sizeof elf);
