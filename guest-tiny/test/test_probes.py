@@ -376,7 +376,64 @@ EXPECTED = {
         write beyond memory: returned ffffffff
         modify beyond memory: returned 000000ff
         accessed 1 dirty 1""",
+    # SDM 3A 6.6: a fault leaves all as it was. 4.7: error bit 0 present, 1 write, 2 user.
+    "kernel_faults": """
+        read: vector 14 error 0 eip +50 cs 8 flags 8d5 cr2 00800000
+        write: vector 14 error 2 eip +50 cs 8 flags 8d5 cr2 00a01000
+        push: vector 14 error 0 eip +50 cs 8 flags 8d5 cr2 00800000
+        pop: vector 14 error 2 eip +51 cs 8 flags 8d5 cr2 00800000 esp -4
+        call_by_it: vector 14 error 0 eip +55 cs 8 flags 8d5 cr2 00800000 ecx 00000001
+        address_only: done flags 8d5 ecx 00800005
+        far_jump: vector 14 error 0 eip +50 cs 8 flags 8d5 cr2 00a01000
+        load_fs: vector 14 error 0 eip +50 cs 8 flags 8d5 cr2 00800000
+        verify: vector 14 error 0 eip +50 cs 8 flags 8d5 cr2 00800003
+        store_gdt: vector 14 error 2 eip +50 cs 8 flags 8d5 cr2 00800000
+        forget: done flags 8d5
+        bit_far: vector 14 error 3 eip +50 cs 8 flags 8d5 cr2 00900008
+        exchange: vector 14 error 3 eip +50 cs 8 flags 8d5 cr2 00900008
+        exchange_if_8: vector 14 error 3 eip +50 cs 8 flags 8d5 cr2 00900008
+        memory +8 {S}
+        memory +8 00000005
+        read: vector 14 error 4 eip +50 cs 1b flags 8d5 cr2 00800000
+        write: vector 14 error 7 eip +50 cs 1b flags 8d5 cr2 00900008
+        read: vector 14 error 5 eip +50 cs 1b flags 8d5 cr2 00b00008
+        pop: vector 14 error 7 eip +51 cs 1b flags 8d5 cr2 00b00008 esp -4""",
+    # SDM 1 7.3.9.1: the registers stand at the element that failed; ECX counts it as not done.
+    "string_faults": """
+        store first: vector 14 error 2 eip +55 cs 8 flags 8d5 cr2 00a01000 edi 00a01000
+        store: done flags 8d5 ecx 00000000 edi 00a00fff
+        out: vector 14 error 0 eip +55 cs 8 flags 8d5 cr2 00a01000 ecx 00000001 esi 00a01000
+        in: vector 14 error 2 eip +55 cs 8 flags 8d5 cr2 00a01000 ecx 00000001 edi 00a01000
+        store first: vector 14 error 6 eip +55 cs 1b flags 8d5 cr2 00a01000 edi 00a01000
+        store first: done flags 8d5 ecx 00000000 edi 00a0100c
+        out: done flags 8d5 ecx 00000000 esi 00a01001
+        in: done flags 8d5 ecx 00000000 edi 00a01001""",
+    # A jump is complete when its target faults, a return that cannot read its stack has not begun (SDM 3A 6.5).
+    "jump_faults": """
+        jump: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000
+        jump_taken: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000
+        jump_not_taken: done flags 8d5
+        call: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000 esp -4
+        jump_crossing: vector 14 error 0 eip 00a00ffe cs 8 flags 5 cr2 00a01000 eax {S+1}
+        call_crossing: vector 14 error 0 eip 00a00ffe cs 8 flags 8d5 cr2 00a01000 esp -4
+        far_call: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000 esp -8
+        interrupt_return: vector 14 error 0 eip 00800000 cs 8 flags 44 cr2 00800000
+        return_to_user: vector 14 error 4 eip 00800000 cs 1b flags 44 cr2 00800000 esp 00a00800
+        pop: vector 14 error 0 eip +61 cs 8 flags 8d5 cr2 00a01000
+        pop_flags: vector 14 error 0 eip +61 cs 8 flags 8d5 cr2 00a01000
+        leave: vector 14 error 0 eip +55 cs 8 flags 8d5 cr2 00a01000 ebp 00a01000
+        return_from: vector 14 error 0 eip +61 cs 8 flags 8d5 cr2 00a01000
+        return_from_half: vector 14 error 0 eip +61 cs 8 flags 8d5 cr2 00a01000
+        interrupt_return_from: vector 14 error 0 eip +61 cs 8 flags 8d5 cr2 00a01000
+        push_below_half: vector 14 error 6 eip +61 cs 1b flags 8d5 cr2 009ffffe
+        push_at_zero: vector 14 error 6 eip +61 cs 1b flags 8d5 cr2 fffffffc
+        interrupt_at_zero: done flags 8d5 ecx 00000001
+        push_all: esp -16, eip +61, cr2 in 009ff000
+        divide: vector 0 error 0 eip +55 cs 8 flags 8d5 ecx 00000000
+        absent: vector 11 error 30 eip +55 cs 8 flags 8d5 edx 00000030""",
     # These wreck or stop themselves.
+    "stack_gone": """
+        before: {0}""",
     "user_vm86": """
         before: {1}""",
     "halt_off": """
@@ -411,7 +468,7 @@ NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
 }
-NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "wild_cr3", "bad_descriptor", "garbage",
+NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "stack_gone", "wild_cr3", "bad_descriptor", "garbage",
                "window_mmx", "stale_descriptor"}
 # What may run beside a machine that must not notice.
 HOSTILE = sorted(NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flood"})
@@ -526,6 +583,17 @@ def test_ends_of_a_machine(probe, end, way):
     result = cave_alone(probe, way)
     assert cave_lines(result) == bare_lines(probe), result.console
     assert result.end is not End.BUDGET
+
+
+@pytest.mark.parametrize("how", range(9))
+def test_a_kernel_without_a_stack(how):
+    """No frame can be written, not even the double fault's: that is the end, whatever met it."""
+    assert boot(BUILD / "guest/stack_gone.elf", append=f"how={how}").end is End.TRIPLE
+    ways = {name: machine("stack_gone", name, f"how={how}", way) for name, way in (("red", DIRECT), ("blue", TRANSLATED))}
+    result = cave(*ways.values())
+    for name in ways:
+        assert cave_lines(result, name) == [f"before: {secret(how):08x}"], result.console
+        assert f"cave: {name} was stopped: a fault while a double fault was delivered" in result.console
 
 
 @pytest.mark.parametrize("way", WAYS)
