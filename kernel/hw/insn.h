@@ -55,6 +55,17 @@ static inline void out32(u16 port, u32 value)
 	asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
+/* `count` words, one after the other, from or to the same port. */
+static inline void in16_string(u16 port, void *buffer, u32 count)
+{
+	asm volatile("rep insw" : "+D"(buffer), "+c"(count) : "d"(port) : "memory");
+}
+
+static inline void out16_string(u16 port, const void *buffer, u32 count)
+{
+	asm volatile("rep outsw" : "+S"(buffer), "+c"(count) : "d"(port) : "memory");
+}
+
 static inline u64 read_tsc(void)
 {
 	u64 value;

@@ -53,17 +53,57 @@ static bool is_first(unsigned module)
 	return true;
 }
 
-/* The machine whose kernel is module `first`, with all modules of the same name. */
+/* The machine whose kernel is module `first`, with all modules of the same name but its disk. */
 static struct guest_files collect(const struct boot_info *boot, unsigned first)
 {
 	struct guest_files files = {0};
 
 	for (unsigned i = first; i < boot->module_count; i++)
-		if (!strcmp(options[i].vm, options[first].vm)) {
+		if (i == first ||
+			(!strcmp(options[i].vm, options[first].vm) && !options[i].is_disk)) {
 			files.module[files.count] = &boot->module[i];
 			files.options[files.count++] = &options[i];
 		}
 	return files;
+}
+
+/* The module that is the machine's disk, or NULL; a sentence in *wrong if they are not as they should be. */
+static const struct boot_module *disk_module(
+	const struct boot_info *boot, unsigned first, const char **wrong)
+{
+	const struct boot_module *found = NULL;
+
+	*wrong = NULL;
+	if (options[first].is_disk)
+		*wrong = "its first module is marked as its disk: give its kernel first";
+	for (unsigned i = first + 1; i < boot->module_count; i++) {
+		if (strcmp(options[i].vm, options[first].vm))
+			continue;
+		if (options[i].drive != ATA_DRIVES)
+			*wrong = "disk=hda and its like belong to its first module, its kernel";
+		if (options[i].is_disk && (found || options[first].drive != ATA_DRIVES))
+			*wrong = "it has two disks: give one module marked disk, or one disk=";
+		if (options[i].is_disk)
+			found = &boot->module[i];
+	}
+	return found;
+}
+
+/* Gives the machine the disk that its modules ask for, if any. NULL, or one sentence. */
+static const char *attach_disk(struct vm *vm, const struct boot_info *boot, unsigned first)
+{
+	const char *wrong;
+	const struct boot_module *module = disk_module(boot, first, &wrong);
+
+	if (!wrong && module)
+		wrong = disk_from_module(&vm->disk, module);
+	else if (!wrong && options[first].drive != ATA_DRIVES)
+		wrong = disk_from_drive(&vm->disk, options[first].drive);
+	if (!wrong && vm->disk.ide.sectors) {
+		platform_attach_disk(&vm->platform, &vm->disk.ide);
+		console_log("%s: a disk of %u KiB", vm->name, vm->disk.ide.sectors / 2);
+	}
+	return wrong;
 }
 
 /* False, after one sentence, if the machine cannot be started; the others go on. */
@@ -81,7 +121,9 @@ static bool start_machine(const struct boot_info *boot, unsigned first)
 			"%s is not started (%s, %u MiB): %s", o->vm, o->file, memory / MIB, why);
 		return false;
 	}
-	why = loader_load(vm, &files);
+	why = attach_disk(vm, boot, first);
+	if (!why)
+		why = loader_load(vm, &files);
 	if (why) {
 		vm->state = VM_ENDED;
 		console_say("%s is not started (%s): %s", o->vm, o->file, why);

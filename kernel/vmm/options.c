@@ -155,6 +155,16 @@ static const char *set_engine(const char *value, const struct engine **engine)
 	return NULL;
 }
 
+static const char *set_drive(const char *value, enum ata_drive *drive)
+{
+	if (strncmp(value, "hd", 2) || value[2] < 'a' || value[2] >= 'a' + ATA_DRIVES || value[3])
+		return complain("disk=%s: give hda, hdb, hdc or hdd, a disk of the real machine; "
+				"or disk alone, for a module that is the disk",
+			value);
+	*drive = value[2] - 'a';
+	return NULL;
+}
+
 static const char *file_name(const char *path)
 {
 	const char *name = path;
@@ -173,6 +183,8 @@ const char *options_module(const char *line, struct module_options *options)
 	options->vm = NULL;
 	options->memory = 0;
 	options->engine = NULL;
+	options->is_disk = false;
+	options->drive = ATA_DRIVES;
 	print_to(options->line, sizeof options->line, "%s", line);
 	word = next_word(&rest);
 	options->file = word ? file_name(word) : "module";
@@ -185,10 +197,15 @@ const char *options_module(const char *line, struct module_options *options)
 			wrong = set_memory(value, &options->memory);
 		else if ((value = value_of(word, "engine")))
 			wrong = set_engine(value, &options->engine);
+		else if ((value = value_of(word, "disk")))
+			wrong = set_drive(value, &options->drive);
+		else if (!strcmp(word, "disk"))
+			options->is_disk = true;
 		else
-			wrong = complain("unknown option %s; known are: vm=NAME mem=SIZE "
-					 "engine=direct|translate, and what the guest gets behind "
-					 "--",
+			wrong = complain(
+				"unknown option %s; known are: vm=NAME mem=SIZE "
+				"engine=direct|translate disk disk=hda|hdb|hdc|hdd, and what "
+				"the guest gets behind --",
 				word);
 	}
 	options->arguments = rest;

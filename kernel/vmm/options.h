@@ -2,7 +2,8 @@
  * What the command lines say.
  *
  *   cave.elf:  trace quantum=MS log=quiet|normal color raw=MACHINE window=0xADDRESS
- *   a module:  FILE vm=NAME mem=SIZE engine=direct|translate -- what the guest gets
+ *   a module:  FILE vm=NAME mem=SIZE engine=direct|translate disk=hda -- what the guest gets
+ *   its disk:  FILE vm=NAME disk
  */
 #pragma once
 
@@ -20,6 +21,8 @@ struct module_options {
 	const char *vm;              /* NULL: a machine of its own */
 	u32 memory;                  /* bytes; 0: not said */
 	const struct engine *engine; /* NULL: not said */
+	bool is_disk;                /* the file is the machine's disk, not for its memory */
+	enum ata_drive drive;        /* the real disk that is to be its; ATA_DRIVES: none */
 	const char *arguments;       /* behind "--" */
 };
 

@@ -6,6 +6,7 @@
 #include "dev/platform.h"
 #include "engine/engine.h"
 #include "vmm/console.h"
+#include "vmm/disk.h"
 
 #define VM_MAX  16u
 #define VM_NAME 16u
@@ -29,6 +30,7 @@ struct vm {
 
 	struct gmem mem;
 	struct platform platform;
+	struct disk disk; /* if the platform has one attached */
 	struct console_line line;
 
 	/*
