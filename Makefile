@@ -91,6 +91,10 @@ $(BUILD)/kernel/%.o: kernel/%.S Makefile
 
 include guest-tiny/guest.mk
 
+# --- guests from Debian -----------------------------------------------------------------------------------------------
+
+include tools/guests/guests.mk
+
 # --- host tests of the pure folders -----------------------------------------------------------------------------------
 
 HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all -Ikernel -MMD -MP

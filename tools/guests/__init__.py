@@ -1,0 +1,1 @@
+"""Guests that nobody here wrote: Debian's packages, fetched, and what Linux needs around its kernel."""
