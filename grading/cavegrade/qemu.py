@@ -118,6 +118,7 @@ def boot(
     append: str = "",
     *,
     keys=(),
+    options=(),
     budget: float = DEFAULT_BUDGET,
     host_limit: float = DEFAULT_HOST_LIMIT,
     steps: int = 3000,
@@ -125,10 +126,11 @@ def boot(
     """
     Runs a kernel to its end. `modules`: (file, arguments) pairs; without them the kernel is a guest alone on the bare
     machine, or a monitor that says how it is used. `append`: its command line. `keys`: (wait for this text, type that)
-    pairs; with keys an idle machine sleeps in host time. `budget`: seconds of virtual time, rounded up to an even number;
-    one is 125 million instructions. `steps`: how many instructions to follow once a run is over its budget.
+    pairs; with keys an idle machine sleeps in host time. `options`: more of QEMU's own, ["-m", "256"]. `budget`: seconds of
+    virtual time, rounded up to an even number; one is 125 million instructions. `steps`: how many instructions to follow
+    once a run is over its budget.
     """
-    with Machine(kernel, modules, append, keys=keys, host_limit=host_limit) as machine:
+    with Machine(kernel, modules, append, keys=keys, options=options, host_limit=host_limit) as machine:
         end = machine.run(budget)
         return machine.result(end, steps)
 
@@ -136,10 +138,13 @@ def boot(
 class Machine:
     """A machine in QEMU, stopped before its first instruction. Use it as a context manager."""
 
-    def __init__(self, kernel, modules=(), append="", *, keys=(), trace=False, host_limit=DEFAULT_HOST_LIMIT):
+    def __init__(
+        self, kernel, modules=(), append="", *, keys=(), options=(), trace=False, host_limit=DEFAULT_HOST_LIMIT
+    ):
         """As boot(). `trace`: the monitor writes a line for each exit (Result.trace)."""
         self.directory = Path(tempfile.mkdtemp(prefix="cave-"))
         self.keys = list(keys)
+        self.options = list(options)
         self.trace = trace
         self.keyboard = None
         self.deadline = time.monotonic() + host_limit
@@ -155,7 +160,7 @@ class Machine:
 
     def _command(self, kernel, modules, append, qmp: int) -> list[str]:
         # With a keyboard an idle machine must not race ahead of the fingers.
-        command = [QEMU, *MACHINE, "-icount", f"shift={SHIFT},sleep={'on' if self.keys else 'off'}"]
+        command = [QEMU, *MACHINE, *self.options, "-icount", f"shift={SHIFT},sleep={'on' if self.keys else 'off'}"]
         command += ["-S", "-chardev", f"socket,id=qmp,fd={qmp}", "-mon", "chardev=qmp,mode=control"]
         command += ["-d", "cpu_reset", "-D", str(self.directory / "log")]
         command += ["-chardev", f"file,id=com1,path={self.directory / 'com1'}", "-serial", "chardev:com1"]
