@@ -1,10 +1,10 @@
 /*
- * Direct execution: the guest's instructions run on the real processor, in ring 3, and what it must
- * not do there traps.
+ * The guest's instructions, or translations of them, run on the real processor, in ring 3, and what it
+ * must not do there traps.
  *
- *        +--> deliver v->event --> soft_load --> hw_enter ==== ring 3 ==== trap
- *        |                                                                  |
- *        +----------- settled or pending <----- soft_trap <---- soft_store -+
+ *        +--> deliver v->event --> choose --> soft_load --> hw_enter ==== ring 3 ==== trap
+ *        |                                                                             |
+ *        +------------- settled or pending <------ soft_trap <------- soft_store ------+
  *                                                  |
  *                                                  +--> exit to the vmm
  */
@@ -18,14 +18,17 @@ static void frame_written(struct gmem *mem, gpa_t address, u32 bytes, unsigned w
 {
 	if (watchers & WATCH_DESCRIPTORS)
 		soft_descriptors_written(mem->owner, address.v >> PAGE_SHIFT);
+	if (watchers & WATCH_CODE)
+		soft_xlate_written(mem->owner, address, bytes);
 }
 
-static const char *soft_attach(struct vcpu *v)
+static const char *attach(struct vcpu *v, bool translate)
 {
 	struct soft *s = memory_pages(PAGE_COUNT(sizeof *s));
 	void *tables = memory_pages(PAGE_COUNT(SHADOW_TABLES_BYTES));
 	void *shadow = memory_pages(SHADOW_PAGES);
 	const u32 *window[ROOT_COUNT] = {memory_window_entries(), memory_window_entries()};
+	const char *wrong = NULL;
 
 	if (!s || !tables || !shadow)
 		return "the monitor's own memory is used up: start fewer machines, or give QEMU "
@@ -40,40 +43,75 @@ static const char *soft_attach(struct vcpu *v)
 	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		cpu_fill_gdt(s->tables.gdt.slot[level]);
 	shadow_init(&s->shadow, v->mem, shadow, memory_physical(shadow), SHADOW_PAGES);
-	shadow_set_window(&s->shadow, memory_window_start() >> 22, WINDOW_PDES, window);
-	return NULL;
+	if (translate) {
+		wrong = soft_xlate_attach(s);
+		window[ROOT_KERNEL] = s->xlate.window;
+	}
+	if (!wrong)
+		shadow_set_window(&s->shadow, memory_window_start() >> 22, WINDOW_PDES, window);
+	return wrong;
 }
 
-/* One turn in ring 3. */
-static enum step enter(struct soft *s, struct exit *exit)
+static const char *direct_attach(struct vcpu *v)
+{
+	return attach(v, false);
+}
+
+static const char *translate_attach(struct vcpu *v)
+{
+	return attach(v, true);
+}
+
+/* The frame does not hold what ring 3 left: why not. */
+static enum step refuse(const struct soft *s, struct exit *exit)
+{
+	exit->kind = EXIT_UNSUPPORTED;
+	/* Refused: not a fault of the guest's, whose handler could not be entered either, for ever. */
+	exit->reason = s->frame.vector == VECTOR_VM86
+			       ? "it entered virtual-8086 mode, which is not virtualized"
+			       : "the processor refuses its segment registers";
+	return STEP_EXIT;
+}
+
+/* One turn in ring 3, from host address `host_eip` on. */
+static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct exit *exit)
 {
 	enum step step;
 
-	/* An interrupt waits for the end of the next instruction: run just that one (SDM 3A 6.8.3). */
-	s->stepping = s->vcpu->intr && s->vcpu->shadow && (s->vcpu->eflags & EFLAGS_IF);
-	/* IRET to ring 3 would be the monitor's fault; the fetch there is the guest's (SDM 2A, IRET). */
-	if (s->vcpu->eip > s->vcpu->seg[CS].limit) {
-		vcpu_raise(s->vcpu, VECTOR_GP, 0);
-		return STEP_FAULT;
-	}
-	soft_load(s);
+	s->alone = false;
+	soft_load(s, way, host_eip);
 	hw_enter(&s->frame);
 	s->counts.traps++;
-	if (s->frame.vector == VECTOR_VM86) {
-		exit->kind = EXIT_UNSUPPORTED;
-		exit->reason = "it entered virtual-8086 mode, which is not virtualized";
-		return STEP_EXIT;
-	}
-	if (s->frame.vector == VECTOR_REFUSED) {
-		/* Not a fault of the guest's: its handler could not be entered either, for ever. */
-		exit->kind = EXIT_UNSUPPORTED;
-		exit->reason = "the processor refuses its segment registers";
-		return STEP_EXIT;
-	}
+	if (s->frame.vector >= VECTOR_VM86)
+		return refuse(s, exit);
+	if (way == WAY_TRANSLATED)
+		soft_xlate_left(s);
 	soft_store(s);
 	step = soft_trap(s, exit);
 	s->stepping = false;
 	return step;
+}
+
+/* The next instruction, or as many as there are until something traps. */
+static enum step go_on(struct soft *s, struct exit *exit)
+{
+	struct vcpu *v = s->vcpu;
+	enum soft_way way = soft_choose_way(s);
+	u32 host_eip = v->eip;
+
+	/* IRET to ring 3 would be the monitor's fault; the fetch there is the guest's (SDM 2A, IRET). */
+	if (v->eip > v->seg[CS].limit) {
+		vcpu_raise(v, VECTOR_GP, 0);
+		return STEP_FAULT;
+	}
+	if (way == WAY_TRANSLATED)
+		host_eip = soft_xlate_find(s);
+	/* Code that cannot be fetched is not translated: the emulation of the fetch has the fault. */
+	if (way == WAY_EMULATED || !host_eip) {
+		s->way = WAY_EMULATED;
+		return soft_emulate(s, exit);
+	}
+	return enter(s, way, host_eip, exit);
 }
 
 static void soft_run(struct vcpu *v, struct exit *exit)
@@ -91,7 +129,7 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 			exit->kind = EXIT_INTR_WINDOW;
 			return;
 		} else {
-			step = enter(s, exit);
+			step = go_on(s, exit);
 		}
 	}
 }
@@ -103,12 +141,15 @@ static const struct engine_counts *soft_counts(struct vcpu *v)
 
 static const char *soft_audit(struct vcpu *v)
 {
-	return shadow_audit(&soft_of(v)->shadow, NULL);
+	const struct soft *s = soft_of(v);
+	const char *broken = shadow_audit(&soft_of(v)->shadow, NULL);
+
+	return broken || !s->xlate.cache ? broken : xlate_audit(s->xlate.cache);
 }
 
 const struct engine direct_engine = {
 	.name = "direct execution",
-	.attach = soft_attach,
+	.attach = direct_attach,
 	.run = soft_run,
 	.counts = soft_counts,
 	.audit = soft_audit,
@@ -116,7 +157,7 @@ const struct engine direct_engine = {
 
 const struct engine translate_engine = {
 	.name = "binary translation",
-	.attach = soft_attach,
+	.attach = translate_attach,
 	.run = soft_run,
 	.counts = soft_counts,
 	.audit = soft_audit,

@@ -1,11 +1,13 @@
 /*
- * The soft engine's own state of a virtual CPU: the guest runs in ring 3 by itself, and whatever it
- * must not do traps.
+ * The soft engines' own state of a virtual CPU: the guest runs in ring 3, by its own code or by
+ * translations of it, and whatever it must not do traps.
  *
  *   soft.c        the loop: deliver, enter, trap, settle or exit
+ *   soft_way.c    the choice: which way the next instructions are run
  *   soft_sync.c   between the vcpu and the real registers
  *   soft_trap.c   what each trap means
  *   soft_fetch.c  the instruction that trapped
+ *   soft_xlate.c  the code cache: filled, entered, left
  */
 #pragma once
 
@@ -14,18 +16,39 @@
 #include "engine/engine.h"
 #include "hw/trap.h"
 #include "mmu/shadow.h"
+#include "xlate/xlate.h"
 
 /* Page tables of one machine's shadow: the two roots and what they lead to. */
 #define SHADOW_PAGES 64u
 
 /* An instruction that trapped, under way or done; the next time it is decoded already. */
 struct trapped {
-	u32 at;          /* its linear address */
+	u32 at;          /* its linear address, or the host address of its translation */
 	u32 bytes, mask; /* what it looks like, and which of these bytes are its own; 0: not kept */
 	struct emulation emulation;
 };
 
-#define TRAPPED_KEPT 64u
+#define TRAPPED_KEPT 256u
+
+/* How the next instructions are run; soft_way.c says when. */
+enum soft_way {
+	WAY_DIRECT,     /* the guest's own code, until something traps */
+	WAY_TRANSLATED, /* translations of it, until something traps */
+	WAY_ALONE,      /* one instruction by the real processor, single-stepped */
+	WAY_EMULATED,   /* one instruction by cpu_emulate() */
+};
+
+/* What a machine whose kernel is translated has besides. */
+struct soft_xlate {
+	struct xlate *cache; /* NULL: it is not */
+	struct xlate_state *state;
+	struct segment cs;        /* the code segment that the cache was filled under */
+	u32 flushes;              /* xlate_counts.flushes when `where` and `exit` were set */
+	u32 written, streak;      /* the frame of code written last, and how often in a row */
+	struct xlate_where where; /* where ring 3 was left; block NULL: nowhere */
+	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
+	u32 *window;              /* the directory entries of the kernel's root */
+};
 
 struct soft {
 	struct hw_frame frame; /* what the world switch exchanges */
@@ -35,6 +58,8 @@ struct soft {
 	struct emulation *emulation; /* one of these: */
 	struct trapped trapped[TRAPPED_KEPT];
 	struct engine_counts counts;
+	struct soft_xlate xlate;
+	enum soft_way way; /* of the last entry */
 
 	bool asked; /* the instruction in `emulation` waits for the vmm's answer */
 	/* What the next entry must do, besides the general registers: */
@@ -42,6 +67,7 @@ struct soft {
 	bool reselect;   /* choose what the segment registers hold */
 	bool reload;     /* any of this, or load control registers, debug registers or tables */
 
+	bool alone;             /* the next instruction is one that only the real processor knows */
 	bool stepping;          /* the real TF is ours, for one instruction */
 	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
 	u32 cr4_features;
@@ -53,10 +79,17 @@ static inline struct soft *soft_of(struct vcpu *v)
 	return v->engine;
 }
 
+/* --- soft_way.c --- */
+
+/* How to go on. May fetch the next instruction into s->emulation. */
+enum soft_way soft_choose_way(struct soft *);
+
 /* --- soft_sync.c --- */
 
-/* Makes the real processor hold what the guest's holds, but for the general registers. */
-void soft_load(struct soft *);
+/* Chooses what the real segment registers hold, if what the guest's hold has changed. */
+void soft_select(struct soft *);
+/* Makes the real processor and the frame hold what the guest's holds, to go on at `host_eip`. */
+void soft_load(struct soft *, enum soft_way, u32 host_eip);
 /* Copies the frame of the last trap into the vcpu: registers, flags, segments that changed. */
 void soft_store(struct soft *);
 /* Acts on what an instruction changed (a set of enum effect). */
@@ -81,6 +114,27 @@ enum step soft_trap(struct soft *, struct exit *);
 enum step soft_emulate(struct soft *, struct exit *);
 /* Goes on with the instruction whose access the vmm has answered in `exit`. */
 enum step soft_resume(struct soft *, struct exit *);
+
+/* --- soft_xlate.c --- */
+
+/* Gives the machine a code cache. NULL, or one sentence why it cannot have one. */
+const char *soft_xlate_attach(struct soft *);
+/*
+ * The host address at which the guest's EIP goes on, in a block that is made if need be; 0 if its
+ * instruction cannot be fetched.
+ */
+u32 soft_xlate_find(struct soft *);
+/*
+ * The frame was left in the cache. Something that may come at any time (an interrupt, a data
+ * breakpoint) is put off to the end of the guest's instruction. Sets where it is.
+ */
+void soft_xlate_left(struct soft *);
+/* What the guest has done to its mappings: effects of its instruction. */
+void soft_xlate_remapped(struct soft *, unsigned effects);
+/* A frame that was translated from is written. */
+void soft_xlate_written(struct soft *, gpa_t address, u32 bytes);
+/* The frame is to be written freely: forgets all that was made from it. */
+void soft_xlate_release(struct soft *, u32 gfn);
 
 /* --- soft_fetch.c --- */
 

@@ -20,6 +20,27 @@ static struct trapped *take_slot(struct soft *s, u32 at)
 	return t;
 }
 
+/* The instruction that is a HLT in the code cache: as long as the block lives, so do its bytes. */
+static enum step fetch_translated(struct soft *s)
+{
+	const struct soft_xlate *x = &s->xlate;
+	struct trapped *t = take_slot(s, x->where.host);
+	enum step step;
+
+	if (t->mask == ~0u && t->at == x->where.host && t->bytes == x->flushes) {
+		emulation_begin(&t->emulation);
+		return STEP_DONE;
+	}
+	t->mask = 0;
+	step = cpu_fetch(s->vcpu, &t->emulation);
+	if (step == STEP_DONE && !x->where.block->dead) {
+		t->at = x->where.host;
+		t->bytes = x->flushes;
+		t->mask = ~0u;
+	}
+	return step;
+}
+
 enum step soft_fetch(struct soft *s)
 {
 	struct vcpu *v = s->vcpu;
@@ -48,6 +69,8 @@ enum step soft_fetch_mapped(struct soft *s)
 	struct trapped *t;
 	enum step step;
 
+	if (s->way == WAY_TRANSLATED)
+		return fetch_translated(s);
 	/* A breakpoint of the guest on these bytes must not see the monitor read them. */
 	if (s->vcpu->dr[7] & 0xff)
 		return soft_fetch(s);

@@ -101,10 +101,8 @@ static void load_tables(struct soft *s)
 	real.ldt = ldt;
 }
 
-static void load_segments_of(struct soft *s)
+void soft_select(struct soft *s)
 {
-	struct hw_frame *f = &s->frame;
-
 	for (unsigned local = 0; local < 2; local++)
 		if (s->rebuild[local]) {
 			if (descriptor_rebuild(&s->tables, s->vcpu, local))
@@ -116,19 +114,29 @@ static void load_segments_of(struct soft *s)
 		return;
 	for (unsigned i = 0; i < SREG_COUNT; i++)
 		s->loaded[i] = descriptor_select(&s->tables, s->vcpu, i);
+	s->reselect = false;
+	s->reload = true;
+}
+
+/* Translated code runs in the cache's segment, and has the monitor's word in GS. */
+static void load_selectors(struct soft *s)
+{
+	struct hw_frame *f = &s->frame;
+	bool translated = s->way == WAY_TRANSLATED;
+
 	f->es = s->loaded[ES];
-	f->cs = s->loaded[CS];
+	f->cs = translated ? SELECTOR_XLATE_CODE | 3 : s->loaded[CS];
 	f->ss = s->loaded[SS];
 	f->ds = s->loaded[DS];
 	f->fs = s->loaded[FS];
-	f->gs = s->loaded[GS];
-	s->reselect = false;
+	f->gs = translated ? SELECTOR_XLATE_STATE | 3 : s->loaded[GS];
 }
 
 /* All but the general registers. Most traps change nothing of it, so that it can stay as it is. */
 static void load_machine(struct soft *s)
 {
-	load_segments_of(s);
+	soft_select(s);
+	load_selectors(s);
 	load_tables(s);
 	load_control(s);
 	load_debug(s);
@@ -136,7 +144,7 @@ static void load_machine(struct soft *s)
 	s->reload = false;
 }
 
-static void load_frame(struct soft *s)
+static void load_frame(struct soft *s, u32 host_eip)
 {
 	struct hw_frame *f = &s->frame;
 	const struct vcpu *v = s->vcpu;
@@ -149,17 +157,25 @@ static void load_frame(struct soft *s)
 	f->ebp = v->gpr[EBP];
 	f->esi = v->gpr[ESI];
 	f->edi = v->gpr[EDI];
-	f->eip = v->eip;
+	f->eip = host_eip;
 	f->eflags = vcpu_real_eflags(v);
 	if (s->stepping)
 		f->eflags = (f->eflags | EFLAGS_TF) & ~EFLAGS_IF;
 }
 
-void soft_load(struct soft *s)
+void soft_load(struct soft *s, enum soft_way way, u32 host_eip)
 {
+	if (way != s->way)
+		s->reload = true;
+	s->way = way;
+	s->stepping = way == WAY_ALONE;
 	if (s->reload || s->shadow.stale || real.loaded != s)
 		load_machine(s);
-	load_frame(s);
+	load_frame(s, host_eip);
+	if (way == WAY_TRANSLATED) {
+		s->xlate.state->vif = s->vcpu->eflags & EFLAGS_IF;
+		s->xlate.state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
+	}
 }
 
 /* A segment register that the guest may have loaded without a trap. */
@@ -169,6 +185,23 @@ static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
 		return;
 	descriptor_follow(&s->tables, s->vcpu, which, now);
 	s->loaded[which] = now;
+}
+
+/* Where the guest is now: its EIP, and whether interrupts still have to wait (SDM 3A 6.8.3). */
+static void store_place(struct soft *s)
+{
+	const struct xlate_where *w = &s->xlate.where;
+	struct vcpu *v = s->vcpu;
+	u32 eip = s->frame.eip;
+	bool covered = false;
+
+	if (s->way == WAY_TRANSLATED) {
+		eip = w->eip;
+		covered = w->place == XLATE_COVERS;
+		v->eflags = (v->eflags & ~EFLAGS_IF) | (s->xlate.state->vif & EFLAGS_IF);
+	}
+	v->shadow = covered || (v->shadow && v->eip == eip);
+	v->eip = eip;
 }
 
 void soft_store(struct soft *s)
@@ -184,17 +217,17 @@ void soft_store(struct soft *s)
 	v->gpr[EBP] = f->ebp;
 	v->gpr[ESI] = f->esi;
 	v->gpr[EDI] = f->edi;
-	if (v->eip != f->eip)
-		v->shadow = false; /* the instruction that it covered is done */
-	v->eip = f->eip;
+	store_place(s);
 	/* While we step, the real TF is not the guest's. */
 	vcpu_set_user_eflags(
 		v, s->stepping ? (f->eflags & ~EFLAGS_TF) | (v->eflags & EFLAGS_TF) : f->eflags);
 	follow_segment(s, ES, f->es);
-	follow_segment(s, CS, f->cs);
 	follow_segment(s, SS, f->ss);
 	follow_segment(s, DS, f->ds);
 	follow_segment(s, FS, f->fs);
+	if (s->way == WAY_TRANSLATED)
+		return;
+	follow_segment(s, CS, f->cs);
 	follow_segment(s, GS, f->gs);
 }
 
@@ -213,6 +246,8 @@ void soft_apply(struct soft *s, unsigned effects)
 		(EFFECT_FLUSH | EFFECT_CR3 | EFFECT_INVLPG)) /* the tables may lie elsewhere now */
 		for (unsigned local = 0; local < 2; local++)
 			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
+	if (s->xlate.cache)
+		soft_xlate_remapped(s, effects);
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
 	s->rebuild[1] |= !!(effects & EFFECT_LDT);
 	s->reselect |= !!(effects & EFFECT_SEGMENTS);

@@ -90,10 +90,13 @@ static enum step protection_fault(struct soft *s, struct exit *exit)
 
 	if (step == STEP_DONE)
 		step = run_instruction(s, exit);
-	if (step == STEP_EXIT && exit->kind == EXIT_UNSUPPORTED &&
-		!cpu_emulates(&s->emulation->insn))
+	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED ||
+		cpu_emulates(&s->emulation->insn))
+		return step;
+	if (s->way != WAY_TRANSLATED)
 		return exception(s, s->frame.vector, s->frame.error);
-	return step;
+	s->alone = true; /* it could not be copied, but where it lies it can be run */
+	return STEP_DONE;
 }
 
 /* Why an access could not be served, for the report: the instruction is named. */
@@ -106,13 +109,18 @@ static enum step refuse_access(struct soft *s, struct exit *exit, const char *wh
 }
 
 /* An access that the page tables cannot serve, so that the instruction must be emulated. */
-static enum step emulate_access(struct soft *s, struct exit *exit, enum shadow_result cause)
+static enum step emulate_access(
+	struct soft *s, struct exit *exit, enum shadow_result cause, u32 gfn)
 {
 	enum step step = soft_emulate(s, exit);
 
 	if (step != STEP_EXIT || exit->kind != EXIT_UNSUPPORTED ||
 		cpu_emulates(&s->emulation->insn))
 		return step;
+	if (cause == SHADOW_WATCHED && gmem_watchers(s->vcpu->mem, gfn) == WATCH_CODE) {
+		soft_xlate_release(s, gfn);
+		return STEP_DONE;
+	}
 	if (cause == SHADOW_WINDOW)
 		return refuse_access(
 			s, exit, "the monitor's window; start cave with window=ADDRESS to move it");
@@ -135,7 +143,7 @@ static enum step page_fault(struct soft *s, struct exit *exit)
 		return STEP_DONE;
 	}
 	if (result != SHADOW_FAULT)
-		return emulate_access(s, exit, result);
+		return emulate_access(s, exit, result, walk.gpa.v >> PAGE_SHIFT);
 	s->counts.injected++;
 	vcpu_raise_page(s->vcpu, address, walk.error);
 	return STEP_FAULT;
@@ -189,6 +197,8 @@ enum step soft_trap(struct soft *s, struct exit *exit)
 		exit->value = vector;
 		return STEP_EXIT;
 	}
+	if (s->way == WAY_TRANSLATED && s->xlate.where.place >= XLATE_EXIT)
+		return STEP_DONE; /* the HLT of a way out: EIP is where it leads */
 	switch (vector) {
 	case VECTOR_PF:
 		return page_fault(s, exit);

@@ -9,7 +9,7 @@
 #define FREE_RUNS 64u
 #define SLOTS     1024u
 #define HEAP_MIN  (MIB / 2)
-#define HEAP_MAX  (WINDOW_SLOTS - WINDOW_HEAP)
+#define HEAP_MAX  (WINDOW_RING3 - WINDOW_HEAP)
 
 /* From cave.ld; the window moves them, memory_window_start() tells by how much. */
 extern u8 image_start[], rodata_end[], image_end[];

@@ -1,0 +1,291 @@
+/*
+ * The code cache of a machine whose kernel is translated: where it lies, how it is filled, entered
+ * and left, and what makes its contents wrong. What ring 3 needs lies in its part of the window, in
+ * the kernel's root alone:
+ *
+ *    window + WINDOW_RING3   state   | slots of the look-up | code
+ *                            written | read-only            | read-only
+ */
+#include "engine/soft.h"
+
+#include "base/string.h"
+#include "hw/insn.h"
+#include "hw/memory.h"
+#include "x86/paging.h"
+
+/* A twenty-fourth of the guest's memory for code; of Linux's kernel that is enough for all it runs. */
+#define CODE_SHARE 24u
+#define CODE_MIN   (256 * KIB)
+#define CODE_MAX   (8 * MIB)
+
+/* So many emulated writes in a row, and a frame of code is let go. */
+#define STREAK_MOST 16u
+
+static u32 ring3_start(void)
+{
+	return memory_window_start() + WINDOW_RING3;
+}
+
+/* Maps `bytes` of the monitor's heap for ring 3, from page number `page` of its part on. */
+static void map_ring3(u32 *entries, u32 page, const void *memory, u32 bytes, u32 right)
+{
+	u32 physical = memory_physical(memory).v;
+
+	for (u32 i = 0; i < PAGE_COUNT(bytes); i++)
+		entries[page + i] =
+			(physical + i * PAGE_SIZE) | PTE_P | PTE_U | PTE_A | PTE_D | right;
+}
+
+/* The kernel root's copy of the window's directory entries, with ring 3's part in it. */
+static bool build_window(struct soft_xlate *x, const struct xlate_memory *memory)
+{
+	u32 bytes = sizeof *memory->state + memory->code_bytes;
+	u32 tables = (bytes + LARGE_PAGE_SIZE - 1) / LARGE_PAGE_SIZE;
+	u32 *entries = memory_pages(tables);
+
+	x->window = memory_pages(1);
+	if (!entries || !x->window)
+		return false;
+	map_ring3(entries, 0, memory->state, PAGE_SIZE, PTE_W);
+	map_ring3(entries, 1, memory->state->slot, sizeof memory->state->slot, 0);
+	map_ring3(entries, PAGE_COUNT(sizeof *memory->state), memory->code, memory->code_bytes, 0);
+	memcpy(x->window, memory_window_entries(), WINDOW_PDES * sizeof(u32));
+	for (u32 i = 0; i < tables; i++)
+		x->window[pde_index(WINDOW_RING3) + i] =
+			memory_physical(entries + i * PT_ENTRIES).v | PTE_P | PTE_U | PTE_W | PTE_A;
+	return true;
+}
+
+static void fill_descriptors(struct descriptor *gdt)
+{
+	const u32 ring3 = ATTR_DB | ATTR_P | ATTR_S | ATTR_DPL | ATTR_ACCESSED;
+
+	gdt[DESCRIPTOR_INDEX(SELECTOR_XLATE_CODE)] =
+		descriptor_make(0, ~0u, ATTR_G | ATTR_CODE | ATTR_READABLE | ring3);
+	gdt[DESCRIPTOR_INDEX(SELECTOR_XLATE_STATE)] = descriptor_make(
+		ring3_start(), sizeof(struct xlate_state) - 1, ATTR_WRITABLE | ring3);
+}
+
+const char *soft_xlate_attach(struct soft *s)
+{
+	struct soft_xlate *x = &s->xlate;
+	u32 share = s->vcpu->mem->size / CODE_SHARE & ~PAGE_MASK;
+	struct xlate_memory memory = {
+		.code_bytes = MIN(MAX(share, CODE_MIN), CODE_MAX),
+		.code_address = ring3_start() + sizeof *memory.state,
+		.state = memory_pages(PAGE_COUNT(sizeof *memory.state)),
+	};
+
+	memory.code = memory_pages(PAGE_COUNT(memory.code_bytes));
+	memory.records = memory_pages(PAGE_COUNT(xlate_record_bytes(memory.code_bytes)));
+	if (!memory.state || !memory.code || !memory.records || !build_window(x, &memory))
+		return "the monitor's own memory is used up by code caches: start fewer machines, "
+		       "or give QEMU more (-m)";
+	x->state = memory.state;
+	x->cache = xlate_init(&memory);
+	fill_descriptors(s->tables.gdt.slot[TABLE_KERNEL]);
+	return NULL;
+}
+
+/* --- filling --- */
+
+/* The page of the guest that holds this byte of its code, as a walk of its tables finds it now. */
+static struct walk walk_code(struct vcpu *v, u32 linear, bool set_ad)
+{
+	struct paging paging = vcpu_paging(v);
+	struct walk walk = mmu_walk(v->mem, &paging, gva(linear), ACCESS_FETCH, 0, set_ad);
+
+	walk.ok = walk.ok && gmem_is_ram(v->mem, walk.gpa, 1);
+	return walk;
+}
+
+/* Looks at the code at EIP and, for an instruction that crosses into it, at the next page. */
+static bool find_source(struct vcpu *v, struct xlate_source *from)
+{
+	struct walk first, next;
+	u32 page;
+
+	from->linear = v->seg[CS].base + v->eip;
+	page = from->linear & ~PAGE_MASK;
+	next = walk_code(v, page + PAGE_SIZE, false);
+	if (next.ok) {
+		from->next_bytes = sizeof from->next;
+		gmem_read(v->mem, next.gpa, from->next, sizeof from->next);
+	}
+	first = walk_code(v, from->linear, true);
+	if (!first.ok)
+		return false;
+	from->gfn[0] = first.gpa.v >> PAGE_SHIFT;
+	from->gfn[1] = next.gpa.v >> PAGE_SHIFT;
+	from->global[0] = first.global;
+	from->global[1] = next.global;
+	from->bytes = PAGE_SIZE - (from->linear & PAGE_MASK);
+	from->code = (u8 *)v->mem->map(v->mem, from->gfn[0]) + (from->linear & PAGE_MASK);
+	return true;
+}
+
+/* From now on writes to the frames that the block was made from are heard of. */
+static void watch(struct soft *s, const struct xlate_block *b)
+{
+	for (unsigned i = 0; i < 2 && b->page[i]; i++)
+		if (gmem_watch(s->vcpu->mem, b->page[i]->gfn, WATCH_CODE))
+			shadow_protect(&s->shadow, b->page[i]->gfn);
+}
+
+static struct xlate_block *make_block(struct soft *s, bool indirect)
+{
+	const struct vcpu *v = s->vcpu;
+	struct xlate_source from = {
+		.eip = v->eip,
+		.limit = v->seg[CS].limit,
+		.cs = v->seg[CS].selector,
+		.indirect = indirect,
+	};
+	struct xlate_block *b;
+
+	if (!find_source(s->vcpu, &from))
+		return NULL;
+	b = xlate_translate(s->xlate.cache, &from);
+	if (b)
+		watch(s, b);
+	return b;
+}
+
+/* Blocks mean the same only in the code segment that they were made for. */
+static void check_segment(struct soft *s)
+{
+	struct soft_xlate *x = &s->xlate;
+
+	if (!memcmp(&x->cs, &s->vcpu->seg[CS], sizeof x->cs))
+		return;
+	x->cs = s->vcpu->seg[CS];
+	xlate_flush(x->cache);
+}
+
+/* Whether what is remembered of the last exit still lies in the cache. */
+static bool remembers(const struct soft_xlate *x)
+{
+	return x->where.block && !x->where.block->dead &&
+	       x->flushes == xlate_counts(x->cache)->flushes;
+}
+
+/* In the block that was left: at the same instruction again, or behind it. */
+static u32 find_near(const struct soft *s)
+{
+	const struct xlate_where *w = &s->xlate.where;
+
+	if (!remembers(&s->xlate) || w->place == XLATE_EXIT)
+		return 0;
+	if (s->vcpu->eip == w->next_eip)
+		return w->next_host;
+	return s->vcpu->eip == w->eip ? w->host : 0;
+}
+
+u32 soft_xlate_find(struct soft *s)
+{
+	struct soft_xlate *x = &s->xlate;
+	bool indirect = x->where.place == XLATE_INDIRECT;
+	struct xlate_block *b;
+	u32 host;
+
+	check_segment(s);
+	host = find_near(s);
+	if (host)
+		return host;
+	b = xlate_find(x->cache, s->vcpu->eip);
+	if (!b)
+		b = make_block(s, indirect);
+	else if (indirect)
+		xlate_open_gate(x->cache, b);
+	if (!b)
+		return 0;
+	host = b->host;
+	if (x->exit && remembers(x) && x->exit->target == s->vcpu->eip && !x->exit->to)
+		xlate_link(x->cache, x->exit, b);
+	x->exit = NULL;
+	return host;
+}
+
+/* --- leaving --- */
+
+static bool comes_at_any_time(u32 vector)
+{
+	return vector >= VECTOR_IRQ || vector == VECTOR_DB;
+}
+
+/*
+ * Single-steps to the end of the guest's instruction: a few steps. Another fault on the way ends it
+ * as well: until then all that the guest can see is as before the instruction, which is begun again.
+ */
+static void finish_instruction(struct soft *s)
+{
+	struct hw_frame *f = &s->frame;
+	u32 vector = f->vector, cause = read_dr6();
+
+	do {
+		f->eflags = (f->eflags | EFLAGS_TF) & ~EFLAGS_IF;
+		write_dr6(DR6_FIXED);
+		hw_enter(f);
+		s->xlate.where = xlate_where(s->xlate.cache, f->eip);
+	} while (f->vector == VECTOR_DB && s->xlate.where.place == XLATE_INSIDE);
+	f->eflags = (f->eflags & ~EFLAGS_TF) | EFLAGS_IF;
+	f->vector = vector;
+	write_dr6(cause);
+}
+
+void soft_xlate_left(struct soft *s)
+{
+	struct soft_xlate *x = &s->xlate;
+
+	x->flushes = xlate_counts(x->cache)->flushes;
+	x->where = xlate_where(x->cache, s->frame.eip);
+	if (x->where.place == XLATE_INSIDE && comes_at_any_time(s->frame.vector))
+		finish_instruction(s);
+	x->exit = x->where.place == XLATE_EXIT ? x->where.exit : NULL;
+}
+
+/* --- what makes it wrong --- */
+
+/* A page of code may have another frame now: what was made from the old one must not run again. */
+static void check_page(struct soft *s, struct xlate_page *page)
+{
+	struct walk walk = walk_code(s->vcpu, page->linear << PAGE_SHIFT, false);
+
+	if (!walk.ok || walk.gpa.v >> PAGE_SHIFT != page->gfn)
+		xlate_drop_page(s->xlate.cache, page);
+	page->global = walk.ok && walk.global;
+}
+
+void soft_xlate_remapped(struct soft *s, unsigned effects)
+{
+	struct xlate *cache = s->xlate.cache;
+	struct xlate_page *page = NULL;
+
+	if (effects & (EFFECT_FLUSH | EFFECT_CR3))
+		while ((page = xlate_next_page(cache, page)))
+			if (page->blocks && (effects & EFFECT_FLUSH || !page->global))
+				check_page(s, page);
+	if (effects & EFFECT_INVLPG) {
+		page = xlate_find_page(cache, s->emulation->page.v >> PAGE_SHIFT);
+		if (page)
+			check_page(s, page);
+	}
+}
+
+void soft_xlate_release(struct soft *s, u32 gfn)
+{
+	xlate_written(s->xlate.cache, gfn, 0, PAGE_SIZE);
+	gmem_unwatch(s->vcpu->mem, gfn, WATCH_CODE);
+}
+
+/* A frame that is written again and again holds data as well, or is about to hold something else. */
+void soft_xlate_written(struct soft *s, gpa_t address, u32 bytes)
+{
+	struct soft_xlate *x = &s->xlate;
+	u32 gfn = address.v >> PAGE_SHIFT;
+
+	x->streak = gfn == x->written ? x->streak + 1 : 1;
+	x->written = gfn;
+	if (x->streak >= STREAK_MOST || !xlate_written(x->cache, gfn, address.v & PAGE_MASK, bytes))
+		soft_xlate_release(s, gfn);
+}

@@ -1,0 +1,83 @@
+/* From the address where ring 3 trapped back to the guest's instruction. */
+#include "xlate/cache.h"
+
+/* The last block that begins at or below the address: they lie in the order in which they were made. */
+static struct xlate_block *block_below(const struct xlate *x, u32 host)
+{
+	u32 low = 0, high = x->block_count;
+
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+
+		if (x->blocks[middle].host <= host)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &x->blocks[low - 1] : NULL;
+}
+
+/* Behind the instructions there are only the exits' HLTs, and the jump to the first of them. */
+static struct xlate_where find_exit(struct xlate_block *b, u32 host)
+{
+	struct xlate_where w = {.place = XLATE_INSIDE, .eip = b->eip + b->guest_bytes, .block = b};
+
+	for (unsigned i = 0; i < b->exits; i++)
+		if (b->exit[i].halt == host) {
+			w.place = XLATE_EXIT;
+			w.exit = &b->exit[i];
+			w.eip = w.exit->target;
+		}
+	return w;
+}
+
+static struct xlate_where find_instruction(struct xlate_block *b, u32 host)
+{
+	struct xlate_where w = {.place = XLATE_INSIDE, .eip = b->eip, .block = b, .host = b->host};
+
+	for (unsigned i = 0; i < b->count; i++) {
+		const struct xlate_map *m = &b->map[i];
+
+		w.next_eip = w.eip + (m->guest & ~XLATE_COVERED);
+		w.next_host = w.host + m->host;
+		if (host < w.next_host) {
+			if (host == w.host)
+				w.place = m->guest & XLATE_COVERED ? XLATE_COVERS : XLATE_CLEAN;
+			if (i + 1 == b->count)
+				w.next_host = 0; /* there is something else: an exit */
+			return w;
+		}
+		w.eip = w.next_eip;
+		w.host = w.next_host;
+	}
+	return find_exit(b, host);
+}
+
+struct xlate_where xlate_where(const struct xlate *x, u32 host)
+{
+	struct xlate_block *b;
+
+	if (host - x->memory.code_address >= x->memory.code_bytes)
+		return (struct xlate_where){.place = XLATE_NOWHERE};
+	b = block_below(x, host);
+	if (b && host < b->end)
+		return find_instruction(b, host);
+	/* What is left: gates, and the code that they all share, which ends in a HLT. */
+	return (struct xlate_where){
+		.place = *xlate_code_at(x, host) == HLT ? XLATE_INDIRECT : XLATE_INSIDE,
+		.eip = x->memory.state->target,
+	};
+}
+
+u32 xlate_host_of(const struct xlate_block *b, u32 eip)
+{
+	u32 host = b->host, at = b->eip;
+
+	for (unsigned i = 0; i < b->count; i++) {
+		if (at == eip)
+			return host;
+		at += b->map[i].guest & ~XLATE_COVERED;
+		host += b->map[i].host;
+	}
+	return 0;
+}
