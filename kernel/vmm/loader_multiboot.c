@@ -51,6 +51,7 @@ static const char *load_kernel(struct vm *vm, const struct boot_module *m, u32 *
 	loader_read(m, 0, &elf, sizeof elf);
 	if (elf.magic != ELF_MAGIC || elf.word_size != ELF_32 || elf.machine != ELF_386)
 		return "it is no ELF file for 32-bit x86";
+	vm->vcpu.eip = elf.entry;
 	for (unsigned i = 0; !wrong && i < elf.segment_count; i++) {
 		u32 at = elf.segment_offset + i * sizeof(struct elf_segment);
 		struct elf_segment s;
@@ -60,8 +61,10 @@ static const char *load_kernel(struct vm *vm, const struct boot_module *m, u32 *
 		loader_read(m, at, &s, sizeof s);
 		if (s.type == ELF_LOAD)
 			wrong = load_segment(vm, m, &s, top);
+		/* An entry in linked addresses means the byte that was loaded for it, as GRUB has it. */
+		if (elf.entry - s.virtual < s.memory_size)
+			vm->vcpu.eip = elf.entry - s.virtual + s.physical;
 	}
-	vm->vcpu.eip = elf.entry;
 	return wrong;
 }
 
