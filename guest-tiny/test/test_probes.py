@@ -8,6 +8,8 @@ Intel's Software Developer's Manual). In them {S} stands for SECRET, {1} for sec
 
 from __future__ import annotations
 
+import array
+import atexit
 import fcntl
 import functools
 import os
@@ -431,6 +433,54 @@ EXPECTED = {
         push_all: esp -16, eip +61, cr2 in 009ff000
         divide: vector 0 error 0 eip +55 cs 8 flags 8d5 ecx 00000000
         absent: vector 11 error 30 eip +55 cs 8 flags 8d5 edx 00000030""",
+    # SDM 3B 17.3.1.4: the trap comes after the instruction that began with TF set; INT clears it, IRET restores it.
+    "steps": """
+        plain: 0: +15 +16 +17 +18 +25 +26.
+        calls: 0: +27 +19 +27 +25 +28 +33 +40 +41 +48 +49.
+        flags: 100: +15 +16 +22 +24 +25 +26 +27 +28 +29 +36 +37.
+        software: 2: n+16 n+17 +18 +19 +20 +27 +28.
+        faults: 0: f+14 +17 +19 f+19 +22 +23 f+23 +26 f+26 +29 +36 +37.
+        page_fault: 0: f+14 +19 +25 +26 +33 +34.
+        emulated: 0: +17 +20 +22 +27 +34 +37 +40 +47 +49 +50 +57 +58.
+        off_by_return: 0: +15 +17 +19 +24 +26.
+        on_by_return: 0: +19 +20 +27 +28.
+        user_call: 0: +15 +20 +25 n+27 +28 +33 +34 +41 +42.
+        user_return: 0: +15 +17 +19 +24 +26.
+        user_refused: vector 13 error 0 eip +14 cs 1b flags 100 eax {S} ss 23 esp -4
+        steps: 0:""",
+    # The same: no trap is held back by STI.
+    "strict_steps": """
+        masks: 0: +15 +16 +17i +18i +19i +20 +21i +22i +23 +24 +31 +32.
+        pending, masks: 0: +15 +16 +17i q+17i +18i +19i +20 +21i +22i +23 +24 +31 +32.
+        pending, halt: 0: +15i q+15i +16i +17i +18 +19 +26 +27.""",
+    # SDM 2B POPF, table 4-16: at level 0 all but RF, VM, VIF and VIP. 3A 6.8.1: STI's one instruction, POPF's none.
+    "flags": """
+        after_sti: 212
+        after_cli: 12
+        popf_clears: 2
+        popf_iopl: 3002
+        popf_arithmetic: 8d7
+        popf_all: 247ed7
+        popf_nothing: 2
+        popf_16: 243ed7
+        pushf_16: 1246
+        by_iret: 1202
+        by_lahf: d700
+        computed: 896
+        backwards: 612
+        in_frame: 1a02
+        sti: 0: q+7i
+        late sti_popf: 0:
+        late sti_cli: 0:
+        sti_ret: 0: q+10i
+        late sti_iret: 0:
+        sti_hlt: 0: q+7i
+        sti_fault: 0: f+6i q+8i
+        popf: 0: q+11i
+        popf_popf: 0: q+13i
+        iret: 0: q+19i
+        step_popf: 0: +15 +16 +17 +24 +25i q+25i +26i +27 +28 +29 +36 +37.
+        late step_image: 0: +15 +16 +21 +22 +29 +30.""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
@@ -454,6 +504,42 @@ EXPECTED = {
         garbage: {1}""",
     "window_mmx": """
         before: {1}""",
+    # ATA/ATAPI-5; the status without DSC. 4,096 sectors are 4 cylinders of 16 heads and 63 sectors, and a rest.
+    "ide": """
+        identify: status 48 then 40 error 00
+        ata 1 lba 1 sectors 4096
+        geometry: 4/16/63 now 4/16/63 of 4032
+        multiple: 8010 set 0110
+        flush: 5 pio: 3
+        read: status 48 then 40 interrupts 3 good 384 of 384
+        multiple: status 48 then 40 interrupts 3 good 4736 of 4736
+        untouched: good 5120 of 5120
+        write: status 48 interrupts 0 then 40 interrupts 3
+        write multiple: status 48 interrupts 0 then 40 interrupts 3
+        written: good 5120 of 5120
+        beside it: good 128 of 128
+        read by 4: status 48 then 40 interrupts 3 good 1280 of 1280
+        flush: status 40 error 00 interrupts 1
+        power: ff
+        read beyond: status 41 error 1 at 1000 interrupts 1
+        write beyond: status 41 error 1 at 1000 interrupts 1
+        far beyond: status 41 error 1 at fffffff interrupts 1
+        nop: status 41 error 04 interrupts 1
+        bad feature: status 41 error 04 interrupts 1
+        by cylinder: good 128 then 3/3/1
+        device 1: status 00 alternate 00
+        reset: status 40 error 01 signature 01 01 00 00
+        error 01 signature 01 01 00 00
+        silent: interrupts 0 status 40 then 0
+        nothing left: 0000 status 40
+        alive: status 48 then 40 interrupts 1 good 128 of 128""",
+    "ide_bad": """
+        read: good 32
+        read multiple: all 1 error 0
+        write: good 32
+        write multiple: all 1 error 0
+        flush: error 0 then 0
+        read again: good 32""",
     "modules": """
         command line: modules.elf
         lower 639 upper 15360
@@ -462,16 +548,18 @@ EXPECTED = {
 }
 # fmt: on
 
-CAVE_ONLY = {"strict", "strict_devices", "mmio", "modules"}
+CAVE_ONLY = {"strict", "strict_devices", "strict_steps", "mmio", "modules"}
 # What direct execution cannot do, and why; a translated kernel must do it all.
 NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
+    "flags": "the same, and IOPL",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
 }
 NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "stack_gone", "wild_cr3", "bad_descriptor", "garbage",
                "window_mmx", "stale_descriptor"}
 # What may run beside a machine that must not notice.
 HOSTILE = sorted(NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flood"})
+DISK = {"ide", "ide_bad"}  # have a disk of their own, which holds what disk_image() says
 BUDGET = {"timer": 8.0, "rtc": 14.0, "spin_off": 2.0}  # seconds of virtual time, where four are not enough
 
 BARE = sorted(set(EXPECTED) - CAVE_ONLY)
@@ -493,8 +581,19 @@ def guests() -> None:
 
 
 @functools.cache
+def disk_image() -> Path:
+    """4,096 sectors; word i of sector n is secret(n) + i. Nobody changes it."""
+    words = (secret(n) + i & 0xFFFFFFFF for n in range(4096) for i in range(128))
+    path = BUILD / f"disk-{os.getpid()}.img"
+    path.write_bytes(array.array("I", words).tobytes())
+    atexit.register(path.unlink)
+    return path
+
+
+@functools.cache
 def bare(probe: str):
-    return boot(BUILD / f"guest/{probe}.elf", budget=BUDGET.get(probe, 4.0))
+    disk = ["-drive", f"if=ide,index=0,format=raw,snapshot=on,file={disk_image()}"] if probe in DISK else []
+    return boot(BUILD / f"guest/{probe}.elf", options=disk, budget=BUDGET.get(probe, 4.0))
 
 
 def machine(probe: str, name: str, options: str = "", way: str = DIRECT) -> tuple[Path, str]:
@@ -509,7 +608,8 @@ def cave(*modules, budget: float = 20.0):
 
 @functools.cache
 def cave_alone(probe: str, way: str = DIRECT):
-    return cave(machine(probe, "red", way=way))
+    disk = [(disk_image(), "vm=red disk")] if probe in DISK else []
+    return cave(machine(probe, "red", way=way), *disk)
 
 
 def bare_lines(probe: str) -> list[str]:
