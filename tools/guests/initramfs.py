@@ -58,8 +58,9 @@ def entries(guests: Path, program: Path) -> Iterator[Entry]:
     """All that is in it, from what fetch-guest got, our own scripts, and the program that the measurements run."""
     for path in DIRECTORIES:
         yield Entry(path, stat.S_IFDIR | 0o755)
-    yield Entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))  # init's output, before /dev is mounted
+    yield Entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))  # before /dev is mounted
     yield file("bin/busybox", guests / "busybox")
+    yield Entry("init", stat.S_IFLNK | 0o777, b"bin/busybox")
     yield Entry("bin/sh", stat.S_IFLNK | 0o777, b"busybox")
     yield file(f"bin/{program.name}", program)
     for source in sorted((guests / "modules").iterdir()):
