@@ -26,27 +26,35 @@ $(DEBIAN)/initramfs.cpio: $(DEBIAN)/linux.package $(DEBIAN)/busybox.package $(BU
 # What Debian's Linux is told on both machines: a serial console, and not to look for what this PC does not have.
 LINUX := console=ttyS0 noapic nolapic acpi=off pci=off nosmp panic=-1 nokaslr cryptomgr.notests
 
-LINUX_FILES := $(DEBIAN)/linux.package $(DEBIAN)/initramfs.cpio $(DEBIAN)/disk.img
-LINUX_VMS   := $(DEBIAN)/vmlinuz vm=linux mem=96M engine=translate disk=hda -- $(LINUX),$(DEBIAN)/initramfs.cpio vm=linux,$\
-	$(TINY) vm=tiny mem=8M -- name=tiny script=run count 1000
-IF_VMS       = $(if $(filter command% environment,$(origin VMS)),$(VMS),$(1))
-IF_PLAY      = $(if $(filter command% environment,$(origin VMS)),,--play $(1))
-DISK         = -drive if=ide,format=raw,file=$(DEBIAN)/disk.img
+# $(call linux_vm,NAME[,OPTIONS]): a Linux machine, as VMS= has it.
+linux_vm  = $(DEBIAN)/vmlinuz vm=$(1) mem=96M engine=translate $(2) -- $(LINUX),$(DEBIAN)/initramfs.cpio vm=$(1)
+LINUX_VMS = $(call linux_vm,linux,disk=hda),$(TINY) vm=tiny mem=8M -- name=tiny script=run count 1000
+MACH_VMS  = $(DEBIAN)/gnumach vm=mach mem=64M engine=translate -- console=com0
+
+# The user's VMS, or else the default that is given; and the session that is played with the default.
+GIVEN   := $(filter command% environment,$(origin VMS))
+vms_or   = $(if $(GIVEN),$(VMS),$(1))
+play     = $(if $(GIVEN),,--play $(1))
 
 # The machine's disk, which Linux keeps its data on: blank at first, the same one in the cave and without it.
+LINUX_FILES := $(DEBIAN)/linux.package $(DEBIAN)/initramfs.cpio $(DEBIAN)/disk.img
+IDE         := -drive if=ide,format=raw,file=$(DEBIAN)/disk.img
 $(DEBIAN)/disk.img:
 	mkdir -p $(@D) && truncate -s 16M $@
 
 # make run-linux [VMS=...]: Debian's Linux to a shell, a tiny machine counting beside it
 .PHONY: run-linux run-linux-bare run-mach
 run-linux: $(BUILD)/cave.elf guests $(LINUX_FILES)
-	$(PYTHON) -m session --timeout 600 $(call IF_PLAY,tools/guests/linux.play) -- $(QEMU_PC) -m 256 $(DISK) \
-		-kernel $(BUILD)/cave.elf -append "$(APPEND)" -initrd "$(call IF_VMS,$(LINUX_VMS))"
+	color=$$([ -t 0 ] && [ -t 1 ] && [ -z "$$BATCH" ] && echo color); \
+	$(PYTHON) -m session --timeout 600 $(call play,tools/guests/linux.play) -- $(QEMU_PC) -m 512 $(IDE) \
+		-kernel $(BUILD)/cave.elf -append "$$color $(APPEND)" -initrd "$(call vms_or,$(LINUX_VMS))"
 
+# The same on the bare machine.
 run-linux-bare: $(LINUX_FILES)
-	$(PYTHON) -m session --timeout 600 --play tools/guests/bare.play -- $(QEMU_PC) -m 96 $(DISK) \
+	$(PYTHON) -m session --timeout 600 --play tools/guests/bare.play -- $(QEMU_PC) -m 96 $(IDE) \
 		-kernel $(DEBIAN)/vmlinuz -initrd $(DEBIAN)/initramfs.cpio -append "$(LINUX)"
 
+# make run-mach: GNU Mach, which finds no first program and says so.
 run-mach: $(BUILD)/cave.elf $(DEBIAN)/gnumach.package
 	$(PYTHON) -m session -- $(QEMU_PC) -m 128 -kernel $(BUILD)/cave.elf -append "$(APPEND)" \
-		-initrd "$(call IF_VMS,$(DEBIAN)/gnumach vm=mach mem=64M engine=translate -- console=com0)"
+		-initrd "$(call vms_or,$(MACH_VMS))"
