@@ -12,9 +12,11 @@
  */
 static const struct port_range *find_ports(const struct bus *bus, u16 port)
 {
-	for (unsigned i = 0; i < bus->port_ranges; i++)
-		if ((u32)port - bus->ports[i].first < bus->ports[i].count)
-			return &bus->ports[i];
+	const struct port_range *end = bus->ports + bus->port_ranges;
+
+	for (const struct port_range *range = bus->ports; range < end; range++)
+		if ((u32)port - range->first < range->count)
+			return range;
 	return NULL;
 }
 
@@ -32,21 +34,36 @@ static bool fits(u32 offset, unsigned size, u32 count, unsigned width)
 	return size <= width && offset + size <= count;
 }
 
-u32 bus_port_in(struct bus *bus, u16 port, unsigned size, u64 now)
+/* Byte by byte, and each may find another device or none: the ISA bus does just that. */
+static u32 split_in(struct bus *bus, u16 port, unsigned size, u64 now)
 {
-	const struct port_range *range = find_ports(bus, port);
 	u32 value = 0;
 
-	if (range && fits(port - range->first, size, range->count, range->width))
-		return range->in(bus->machine, port, size, now);
 	if (size == 1) { /* nobody drives the data lines, and pull-ups make them ones */
 		bus->absent++;
 		return 0xff;
 	}
-	/* Byte by byte, and each may find another device or none: the ISA bus does just that. */
 	for (unsigned i = 0; i < size; i++)
 		value |= bus_port_in(bus, port + i, 1, now) << 8 * i;
 	return value;
+}
+
+static void split_out(struct bus *bus, u16 port, unsigned size, u32 value, u64 now)
+{
+	if (size == 1)
+		bus->absent++;
+	else
+		for (unsigned i = 0; i < size; i++)
+			bus_port_out(bus, port + i, 1, value >> 8 * i & 0xff, now);
+}
+
+u32 bus_port_in(struct bus *bus, u16 port, unsigned size, u64 now)
+{
+	const struct port_range *range = find_ports(bus, port);
+
+	if (range && fits(port - range->first, size, range->count, range->width))
+		return range->in(bus->machine, port, size, now);
+	return split_in(bus, port, size, now);
 }
 
 void bus_port_out(struct bus *bus, u16 port, unsigned size, u32 value, u64 now)
@@ -55,11 +72,8 @@ void bus_port_out(struct bus *bus, u16 port, unsigned size, u32 value, u64 now)
 
 	if (range && fits(port - range->first, size, range->count, range->width))
 		range->out(bus->machine, port, size, value, now);
-	else if (size == 1)
-		bus->absent++;
 	else
-		for (unsigned i = 0; i < size; i++)
-			bus_port_out(bus, port + i, 1, value >> 8 * i & 0xff, now);
+		split_out(bus, port, size, value, now);
 }
 
 u32 bus_mmio_read(struct bus *bus, gpa_t address, unsigned size, u64 now)

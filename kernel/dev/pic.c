@@ -84,11 +84,6 @@ void pic_set_line(struct pic *pic, unsigned irq, bool high)
 	pic_cascade(pic);
 }
 
-bool pic_pending(const struct pic *pic)
-{
-	return pic_chip_winner(&pic->chip[MASTER]) >= 0;
-}
-
 unsigned pic_chip_acknowledge(struct pic_chip *chip)
 {
 	int input = pic_chip_winner(chip);

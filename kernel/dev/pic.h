@@ -60,9 +60,6 @@ void pic_init(struct pic *);
 /* Sets request line `irq`, 0 to 15, high or low. */
 void pic_set_line(struct pic *, unsigned irq, bool high);
 
-/* Whether the first chip's INT pin, the CPU's INTR, is high. */
-bool pic_pending(const struct pic *);
-
 /*
  * The CPU's two INTA cycles. Returns the vector: of the request with the highest priority, or, if
  * none is left, of input 7 of the chip that was asked, with nothing in service (a spurious
@@ -84,3 +81,11 @@ void pic_chip_end(struct pic_chip *, unsigned input, bool rotate);
 int pic_chip_in_service(const struct pic_chip *);
 /* Carries the second chip's INT pin to input 2 of the first: after every change of either. */
 void pic_cascade(struct pic *);
+
+/* Whether the first chip's INT pin, the CPU's INTR, is high. It is asked for at every exit. */
+static inline bool pic_pending(const struct pic *pic)
+{
+	const struct pic_chip *master = &pic->chip[0];
+
+	return master->irr & ~master->imr && pic_chip_winner(master) >= 0;
+}

@@ -58,7 +58,7 @@ static void update_timer(struct pit *pit)
 }
 
 /* Brings all counters to `now`. */
-static void catch_up(struct pit *pit, u64 now)
+void pit_catch_up(struct pit *pit, u64 now)
 {
 	pit->tick = tick_at(now);
 	for (unsigned i = 0; i < PIT_CHANNELS; i++)
@@ -70,17 +70,6 @@ static void catch_up(struct pit *pit, u64 now)
 		pic_set_line(pit->pic, IRQ_TIMER, true);
 	}
 	update_timer(pit);
-}
-
-void pit_advance(struct pit *pit, u64 now)
-{
-	if (now >= pit->change)
-		catch_up(pit, now);
-}
-
-u64 pit_deadline(const struct pit *pit)
-{
-	return pit->rise;
 }
 
 /* A second latch command changes nothing until the first has been read (DS "Counter Latch"). */
@@ -176,7 +165,7 @@ u8 pit_read(struct pit *pit, u16 port, u64 now)
 
 	if ((port & 3) == 3) /* the control word cannot be read: nobody drives the bus */
 		return 0xff;
-	catch_up(pit, now);
+	pit_catch_up(pit, now);
 	if (ch->status_latched) { /* it comes first, then the count */
 		ch->status_latched = false;
 		return ch->status;
@@ -186,7 +175,7 @@ u8 pit_read(struct pit *pit, u16 port, u64 now)
 
 void pit_write(struct pit *pit, u16 port, u8 value, u64 now)
 {
-	catch_up(pit, now);
+	pit_catch_up(pit, now);
 	if ((port & 3) == 3)
 		control(pit, value);
 	else
@@ -197,7 +186,7 @@ u8 pit_read_port61(struct pit *pit, u64 now)
 {
 	u8 value = pit->port61;
 
-	catch_up(pit, now);
+	pit_catch_up(pit, now);
 	if (div64(pit->tick, REFRESH_TICKS) & 1)
 		value |= PORT61_TOGGLE;
 	if (counter_output(&pit->channel[SPEAKER].counter, pit->tick))
@@ -207,7 +196,7 @@ u8 pit_read_port61(struct pit *pit, u64 now)
 
 void pit_write_port61(struct pit *pit, u8 value, u64 now)
 {
-	catch_up(pit, now);
+	pit_catch_up(pit, now);
 	pit->port61 = value & PORT61_KEPT;
 	counter_set_gate(&pit->channel[SPEAKER].counter, value & PORT61_GATE, pit->tick);
 }

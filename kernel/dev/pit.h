@@ -53,6 +53,16 @@ void pit_write_port61(struct pit *, u8 value, u64 now);
  * Brings IRQ 0 up to date. If the output has risen several times since the last call, the PIC sees
  * one edge: a request that is already there takes no second one, in the chip as here.
  */
-void pit_advance(struct pit *, u64 now);
+void pit_catch_up(struct pit *, u64 now);
+
+static inline void pit_advance(struct pit *pit, u64 now)
+{
+	if (now >= pit->change)
+		pit_catch_up(pit, now);
+}
+
 /* When IRQ 0 rises next, in nanoseconds, or NEVER; as of the last advance or access. */
-u64 pit_deadline(const struct pit *);
+static inline u64 pit_deadline(const struct pit *pit)
+{
+	return pit->rise;
+}

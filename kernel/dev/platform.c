@@ -11,7 +11,8 @@ static u32 pic_in(void *machine, u16 port, unsigned size, u64 now)
 {
 	struct platform *p = machine;
 
-	platform_advance(p, now); /* IRR shows what has been requested by now */
+	if (!(port & 1)) /* IRR shows what has been requested by now; the mask is the guest's own */
+		platform_advance(p, now);
 	return pic_read(&p->pic, port);
 }
 
@@ -199,11 +200,11 @@ static void ignore_out(void *machine, u16 port, unsigned size, u32 value, u64 no
 
 /* The busiest first: the bus looks from the top. */
 static const struct port_range ports[] = {
-	{0x3f8, 8, 1, uart_in, uart_out},
 	{0x020, 2, 1, pic_in, pic_out},
-	{0x0a0, 2, 1, pic_in, pic_out},
 	{0x040, 4, 1, pit_in, pit_out},
+	{0x3f8, 8, 1, uart_in, uart_out},
 	{0x061, 1, 1, pit_in, pit_out},
+	{0x0a0, 2, 1, pic_in, pic_out},
 	{0x080, 1, 1, ones_in, ignore_out}, /* POST codes: written as a delay, shown to nobody */
 	{0x1f0, 8, 4, ide_in, ide_out},
 	{0x3f6, 1, 1, ide_in, ide_out},
@@ -248,25 +249,6 @@ void platform_init(struct platform *p, const struct platform_config *config)
 void platform_attach_disk(struct platform *p, const struct ide_disk *disk)
 {
 	ide_init(&p->ide, &p->pic, disk);
-}
-
-void platform_advance(struct platform *p, u64 now)
-{
-	pit_advance(&p->pit, now);
-	rtc_advance(&p->rtc, now);
-}
-
-/* A deadline that has passed unseen is due at once. */
-u64 platform_deadline(const struct platform *p, u64 now)
-{
-	u64 timer = pit_deadline(&p->pit), clock = rtc_deadline(&p->rtc);
-
-	return MAX(MIN(timer, clock), now + 1);
-}
-
-bool platform_interrupt_pending(const struct platform *p)
-{
-	return pic_pending(&p->pic);
 }
 
 u8 platform_interrupt_acknowledge(struct platform *p, u64 now)

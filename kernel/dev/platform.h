@@ -54,14 +54,27 @@ void platform_attach_disk(struct platform *, const struct ide_disk *disk);
  * `now`, here and in the bus's functions, is the machine's clock in nanoseconds since
  * platform_init(); it never goes back. platform_advance() raises the interrupts whose time has
  * come: call it at each deadline, and before asking whether an interrupt is pending.
- * platform_deadline() is the next time at which that is of use, later than `now`, or NEVER: ask
- * after platform_advance(); any bus access may change it.
+ * platform_deadline() is the next time at which that is of use, or NEVER: ask after
+ * platform_advance(), then it lies ahead; any bus access may change it. All three are asked for at every
+ * exit, and nearly always there is nothing to do: so they stand here.
  */
-void platform_advance(struct platform *, u64 now);
-u64 platform_deadline(const struct platform *, u64 now);
+static inline void platform_advance(struct platform *p, u64 now)
+{
+	pit_advance(&p->pit, now);
+	rtc_advance(&p->rtc, now);
+}
+
+static inline u64 platform_deadline(const struct platform *p)
+{
+	return MIN(pit_deadline(&p->pit), rtc_deadline(&p->rtc));
+}
 
 /* Whether the CPU's INTR pin is high, as of the last advance or bus access. */
-bool platform_interrupt_pending(const struct platform *);
+static inline bool platform_interrupt_pending(const struct platform *p)
+{
+	return pic_pending(&p->pic);
+}
+
 /* The CPU's INTA: advances to `now`, returns the vector; a spurious one if the request has gone. */
 u8 platform_interrupt_acknowledge(struct platform *, u64 now);
 

@@ -127,8 +127,7 @@ static void update_line(struct rtc *rtc)
 	rtc->deadline = next_interrupt(rtc);
 }
 
-/* Sets all flags that are due, those too that only a reading of register C can see. */
-static void catch_up(struct rtc *rtc, u64 now)
+void rtc_catch_up(struct rtc *rtc, u64 now)
 {
 	u64 seconds = seconds_at(rtc, now), ticks = ticks_at(rtc, now);
 	u32 every = period(rtc);
@@ -145,17 +144,6 @@ static void catch_up(struct rtc *rtc, u64 now)
 	rtc->ticks = ticks;
 	rtc->seconds = seconds;
 	update_line(rtc);
-}
-
-void rtc_advance(struct rtc *rtc, u64 now)
-{
-	if (now >= rtc->deadline)
-		catch_up(rtc, now);
-}
-
-u64 rtc_deadline(const struct rtc *rtc)
-{
-	return rtc->deadline;
 }
 
 /* Writes the date into the registers, unless the guest holds them. */
@@ -235,13 +223,13 @@ u8 rtc_read(struct rtc *rtc, u16 port, u64 now)
 {
 	if (!(port & 1)) /* the index cannot be read */
 		return 0xff;
-	catch_up(rtc, now);
+	rtc_catch_up(rtc, now);
 	return read_data(rtc, now);
 }
 
 void rtc_write(struct rtc *rtc, u16 port, u8 value, u64 now)
 {
-	catch_up(rtc, now);
+	rtc_catch_up(rtc, now);
 	if (port & 1)
 		write_data(rtc, value, now);
 	else

@@ -64,10 +64,21 @@ void rtc_init(struct rtc *, struct pic *, const struct rtc_date *date, u32 memor
 u8 rtc_read(struct rtc *, u16 port, u64 now);
 void rtc_write(struct rtc *, u16 port, u8 value, u64 now);
 
-/* Sets the flags that are due to interrupt, and IRQ 8. */
-void rtc_advance(struct rtc *, u64 now);
+/* Sets all flags that are due, those too that only a reading of register C can see, and IRQ 8. */
+void rtc_catch_up(struct rtc *, u64 now);
+
+/* The same, if one is due that interrupts. */
+static inline void rtc_advance(struct rtc *rtc, u64 now)
+{
+	if (now >= rtc->deadline)
+		rtc_catch_up(rtc, now);
+}
+
 /* When a flag that interrupts may be set next, in nanoseconds, or NEVER; as of the last advance. */
-u64 rtc_deadline(const struct rtc *);
+static inline u64 rtc_deadline(const struct rtc *rtc)
+{
+	return rtc->deadline;
+}
 
 /*
  * The calendar: seconds since 1970 to the date's registers and back, in the format that register B

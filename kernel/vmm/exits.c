@@ -19,10 +19,9 @@ static void handle_request(struct vm *vm)
 		vm_end(vm, false, "powered off with a status that is not 0");
 }
 
-static void handle_port(struct vm *vm)
+static void handle_port(struct vm *vm, u64 now)
 {
 	struct exit *x = &vm->exit;
-	u64 now = vm_clock(vm);
 
 	if (x->write)
 		bus_port_out(&vm->platform.bus, x->port, x->size, x->value, now);
@@ -31,10 +30,9 @@ static void handle_port(struct vm *vm)
 	handle_request(vm);
 }
 
-static void handle_mmio(struct vm *vm)
+static void handle_mmio(struct vm *vm, u64 now)
 {
 	struct exit *x = &vm->exit;
-	u64 now = vm_clock(vm);
 
 	if (x->write)
 		bus_mmio_write(&vm->platform.bus, x->address, x->size, x->value, now);
@@ -61,17 +59,17 @@ static void handle_interrupt(u32 vector)
 		console_input();
 }
 
-void exits_handle(struct vm *vm)
+void exits_handle(struct vm *vm, u64 clock)
 {
 	struct exit *x = &vm->exit;
 
 	vm->exits[x->kind]++;
 	switch (x->kind) {
 	case EXIT_PORT:
-		handle_port(vm);
+		handle_port(vm, clock);
 		break;
 	case EXIT_MMIO:
-		handle_mmio(vm);
+		handle_mmio(vm, clock);
 		break;
 	case EXIT_HALT:
 		handle_halt(vm);

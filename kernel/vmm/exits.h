@@ -3,5 +3,8 @@
 
 #include "vmm/vm.h"
 
-/* Acts on vm->exit. The machine may have halted or ended afterwards. */
-void exits_handle(struct vm *);
+/*
+ * Acts on vm->exit, at `clock` of the machine's own time, in nanoseconds. The machine may have halted or
+ * ended afterwards.
+ */
+void exits_handle(struct vm *, u64 clock);

@@ -110,7 +110,7 @@ static u64 update_devices(struct vm *vm, u64 now)
 			.vector = platform_interrupt_acknowledge(&vm->platform, now)};
 		v->intr = platform_interrupt_pending(&vm->platform);
 	}
-	deadline = platform_deadline(&vm->platform, now);
+	deadline = platform_deadline(&vm->platform);
 	return deadline == NEVER ? NEVER : v->clock_zero + deadline;
 }
 
@@ -121,7 +121,7 @@ static void run_turn(struct vm *vm, u64 quantum)
 
 	current = vm;
 	vm->vcpu.clock_zero = now - vm->stopped_clock;
-	for (; vm->state == VM_READY && now < end; now = timer_now()) {
+	while (vm->state == VM_READY && now < end) {
 		u64 deadline = update_devices(vm, now - vm->vcpu.clock_zero);
 
 		if (vm->vcpu.halted && vm->vcpu.event.kind == EVENT_NONE) {
@@ -134,7 +134,8 @@ static void run_turn(struct vm *vm, u64 quantum)
 		if (vm->exit.kind == EXIT_INTERRUPT)
 			alarm = NEVER;
 		trace_exit(vm);
-		exits_handle(vm);
+		now = timer_now();
+		exits_handle(vm, now - vm->vcpu.clock_zero);
 	}
 	if (vm->state == VM_READY)
 		vm_stop_clock(vm, vm_clock(vm));
