@@ -23,6 +23,15 @@ ifdef DEBUG
 override BUILD := $(BUILD)/debug
 endif
 
+# SHADOW=vtlb builds, beside the other one, a monitor whose shadow tables are kept the simple way (kernel/mmu/shadow.h).
+SHADOW ?= cache
+SHADOW_cache := $(addprefix kernel/mmu/shadow_,cache.c cache_audit.c table.c)
+SHADOW_vtlb  := $(addprefix kernel/mmu/vtlb,.c _audit.c)
+OTHER_SHADOW := $(filter-out $(or $(SHADOW_$(SHADOW)),$(error SHADOW is cache or vtlb)),$(SHADOW_cache) $(SHADOW_vtlb))
+ifneq ($(SHADOW),cache)
+override BUILD := $(BUILD)/$(SHADOW)
+endif
+
 WARN  := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 MAP   := -ffile-prefix-map=$(CURDIR)/=
 COMMON := -std=gnu11 -O2 -g $(WARN) $(MAP) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
@@ -58,7 +67,8 @@ run: $(BUILD)/cave.elf guests
 # --- the monitor ------------------------------------------------------------------------------------------------------
 
 PURE_DIRS  := base mmu cpu dev xlate
-KERNEL_SRC := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.[cS],$(PURE_DIRS) hw engine vmm))))
+KERNEL_SRC := $(filter-out $(OTHER_SHADOW),\
+	$(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.[cS],$(PURE_DIRS) hw engine vmm)))))
 KERNEL_OBJ := $(patsubst %,$(BUILD)/%.o,$(basename $(KERNEL_SRC)))
 
 # Linked to run at WINDOW and loaded at 1 MiB; -pie keeps the relocations, so that the window can move at boot. It is linked
@@ -98,9 +108,12 @@ include tools/guests/guests.mk
 # --- host tests of the pure folders -----------------------------------------------------------------------------------
 
 HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all -Ikernel -MMD -MP
-HOST_SRC    := $(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.c,$(PURE_DIRS)))) kernel/hw/window.c)
+HOST_SRC    := $(filter-out $(SHADOW_vtlb),$(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.c,$(PURE_DIRS)))) kernel/hw/window.c))
 HOST_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRC) kernel/test/support.c)
-UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(sort $(wildcard kernel/test/test_*.c)))
+VTLB_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(filter-out $(SHADOW_cache),$(HOST_SRC)) $(SHADOW_vtlb) kernel/test/support.c)
+# test_shadow*.c are built a second time, against the simple shadow tables.
+UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(sort $(wildcard kernel/test/test_*.c))) \
+	$(addprefix $(BUILD)/unit/,test_shadow_vtlb test_shadow_model_vtlb)
 HOST_LIBS   := -lcmocka -lZydis -lunicorn
 
 $(BUILD)/host/%.o: %.c
@@ -111,6 +124,11 @@ $(BUILD)/unit/%: kernel/test/%.c $(HOST_OBJ)
 	mkdir -p $(@D)
 	echo "  TEST  $<"
 	$(HOST_CC) $(HOST_CFLAGS) -o $@ $< $(HOST_OBJ) $(HOST_LIBS)
+
+$(BUILD)/unit/%_vtlb: kernel/test/%.c $(VTLB_OBJ)
+	mkdir -p $(@D)
+	echo "  TEST  $< (vtlb)"
+	$(HOST_CC) $(HOST_CFLAGS) -DSHADOW_VTLB -o $@ $< $(VTLB_OBJ) $(HOST_LIBS)
 
 # The code that the decoder is compared on, beside random bytes.
 .PHONY: unit
@@ -165,7 +183,7 @@ bench: $(BUILD)/cave.elf $(BUILD)/guest/tinyos.elf $(BENCHES)
 
 # make check [CHECK="format lint text size openings comments layers purity reading labs"]
 .PHONY: check
-check: $(KERNEL_OBJ)
+check: $(KERNEL_OBJ) $(patsubst %.c,$(BUILD)/%.o,$(OTHER_SHADOW))
 	$(PYTHON) -m check --build $(BUILD) $(CHECK)
 
 # make gdb [VMS=...] [APPEND=...] [GDB_FLAGS=...]: as `make run`, stopped, under GDB

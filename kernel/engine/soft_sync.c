@@ -101,12 +101,18 @@ static void load_tables(struct soft *s)
 	real.ldt = ldt;
 }
 
+static void protect_table(struct soft *s, const struct shadow_table *table)
+{
+	for (unsigned i = 0; i < table->frames; i++)
+		shadow_protect(&s->shadow, table->frame[i]);
+}
+
 void soft_select(struct soft *s)
 {
 	for (unsigned local = 0; local < 2; local++)
 		if (s->rebuild[local]) {
 			if (descriptor_rebuild(&s->tables, s->vcpu, local))
-				shadow_flush(&s->shadow);
+				protect_table(s, local ? &s->tables.ldt : &s->tables.gdt);
 			s->rebuild[local] = false;
 			s->reselect = true;
 		}
@@ -233,13 +239,15 @@ void soft_store(struct soft *s)
 
 void soft_apply(struct soft *s, unsigned effects)
 {
+	struct paging paging = vcpu_paging(s->vcpu);
+
 	s->reload = true;
 	if (effects & EFFECT_FLUSH)
-		shadow_flush(&s->shadow);
+		shadow_flush(&s->shadow, &paging);
 	if (effects & EFFECT_CR3)
-		shadow_switch(&s->shadow, s->vcpu->cr3);
+		shadow_switch(&s->shadow, &paging);
 	if (effects & EFFECT_INVLPG) {
-		shadow_invlpg(&s->shadow, s->emulation->page);
+		shadow_invlpg(&s->shadow, &paging, s->emulation->page);
 		flush_page((const void *)s->emulation->page.v);
 	}
 	if (effects &

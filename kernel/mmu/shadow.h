@@ -14,13 +14,19 @@
  *    |         supervisor             |    \
  *    +--------------------------------+     `---> the monitor's tables
  *
+ * How entries are found, kept and dropped is behind this interface. There are two ways:
+ *
+ *   vtlb.c          as a TLB of the simplest kind does: a flush drops everything (`make SHADOW=vtlb`)
+ *   shadow_cache.c  keeps tables for the time that their page table comes back (what `make` builds)
+ *
  * What the engine owes:
  *  - when the guest loads CR3: shadow_switch();
  *  - when it changes CR0.PG, CR0.WP, CR4.PSE or CR4.PGE (the entries were made under the old
  *    rules): shadow_flush();
  *  - when it executes INVLPG: shadow_invlpg(), and INVLPG on the real CPU;
- *  - when gmem_watch() returns true: shadow_protect(), or shadow_flush(), which costs it later;
+ *  - when gmem_watch() returns true: shadow_protect();
  *  - before it enters the guest, if `stale` is set: load the real CR3 again and clear it.
+ * `paging` is always what the guest's control registers say now, after its change.
  */
 #pragma once
 
@@ -30,27 +36,25 @@
 
 enum shadow_root { ROOT_KERNEL, ROOT_USER, ROOT_COUNT };
 
-/* How many entries the shadow holds at most: the size of the virtual TLB. */
-#define SHADOW_ENTRIES 4096u
-
 struct shadow_counts {
 	u32 fills;       /* hidden faults settled */
 	u32 true_faults; /* faults that were the guest's own */
 	u32 flushes;     /* asked for by shadow_flush() */
+	u32 switches;    /* asked for by shadow_switch() */
 	u32 invlpgs;
-	u32 evictions; /* flushes for want of room */
+	u32 evictions; /* for want of room: of a table, or of everything */
 };
 
 struct shadow {
 	struct gmem *mem;
 
 	/*
-	 * The pool: `pages` page tables at `table`, whose host-physical addresses run on from
-	 * `table_hpa`. The first two are the roots. From `used` on they are free, and all zero.
+	 * The pool: `tables` page tables at `table`, whose host-physical addresses run on from
+	 * `table_hpa`. The first two are the roots.
 	 */
 	u32 (*table)[1024];
 	hpa_t table_hpa;
-	u32 pages, used;
+	u32 tables;
 
 	/*
 	 * The monitor's window: directory entries [first, first + count) of each root, copied from
@@ -59,13 +63,12 @@ struct shadow {
 	unsigned window_first, window_count;
 	const u32 *window[ROOT_COUNT];
 
-	/* Each entry that is not zero, so that a flush touches only these. */
-	u32 *filled[SHADOW_ENTRIES];
-	u32 fill_count;
-
 	/* The real TLB may hold more than the tables do now. */
 	bool stale;
 	struct shadow_counts counts;
+
+	/* What the implementation knows of the tables: vtlb.h or shadow_cache.h. */
+	struct shadow_own *own;
 };
 
 enum shadow_result {
@@ -76,11 +79,14 @@ enum shadow_result {
 	SHADOW_WINDOW,  /* the address is in the monitor's window: emulate the access */
 };
 
+/* How many pages of memory a shadow of `tables` page tables takes, the roots included; at least 4. */
+u32 shadow_pages(u32 tables);
+
 /*
- * `pages` tables (at least 4) at `table`, page-aligned, host-physical address `table_hpa`, below 4
- * GiB as the machine's RAM is; all are cleared here.
+ * `pages` pages at `memory`, page-aligned, from host-physical address `memory_hpa`, below 4 GiB as the
+ * machine's RAM is; all are cleared here. There are as many tables as fit.
  */
-void shadow_init(struct shadow *, struct gmem *, void *table, hpa_t table_hpa, u32 pages);
+void shadow_init(struct shadow *, struct gmem *, void *memory, hpa_t memory_hpa, u32 pages);
 
 /*
  * Copies the monitor's directory entries into the roots: `count` of them for each, which never change
@@ -108,25 +114,27 @@ hpa_t shadow_root(const struct shadow *, enum shadow_root);
 enum shadow_result shadow_fault(struct shadow *, const struct paging *, gva_t address, enum access,
 	unsigned cpl, struct walk *walk);
 
-/* Drops every translation. */
-void shadow_flush(struct shadow *);
+/* Drops every translation, or keeps of them what a walk gives now. */
+void shadow_flush(struct shadow *, const struct paging *);
+/* The same for pages that are not global: the guest has loaded CR3 (SDM 3A 4.10.4.1). */
+void shadow_switch(struct shadow *, const struct paging *);
 /*
- * The guest has loaded CR3 with `cr3`: drops the translations of pages that are not global (SDM 3A
- * 4.10.4.1), or keeps them out of sight until that value comes back.
+ * The same for the page that holds `address` (for the whole 4 MiB page if the guest mapped it by
+ * one; then `stale` is set if anything was dropped, since one INVLPG of the real CPU does not do).
  */
-void shadow_switch(struct shadow *, u32 cr3);
+void shadow_invlpg(struct shadow *, const struct paging *, gva_t address);
 /*
- * Drops the translations of the page that holds `address` (of the whole 4 MiB page if the guest
- * mapped it by one; then `stale` is set, since one INVLPG of the real CPU does not do).
+ * A good time to see whether the guest has mapped the page of its last true fault: it returns from the
+ * handler. Only for speed.
  */
-void shadow_invlpg(struct shadow *, gva_t address);
+void shadow_returned(struct shadow *, const struct paging *);
 /* Takes write permission for one frame from every translation that leads there. */
 void shadow_protect(struct shadow *, u32 gfn);
 
 /*
  * Names the first rule that the tables break, or NULL. With `paging` NULL, what must hold at every
- * moment: every entry user, within RAM, read-only if watched, and logged; the window untouched;
- * free tables clean. With `paging`, also that no entry is wider than a walk allows now. That one a
+ * moment: every entry user, within RAM, read-only if watched, and known to the implementation; the
+ * window untouched; free tables clean. With `paging`, also that no entry is wider than a walk allows now. That one a
  * guest may break lawfully, from a change of its tables until its next flush, as with any TLB.
  */
 const char *shadow_audit(struct shadow *, const struct paging *);

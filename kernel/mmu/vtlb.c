@@ -13,11 +13,9 @@
  * names. Every table is then clean without a look at it and goes back to the pool: a loop over the
  * 1,024 entries of each would be the dearest part of a CR3 load.
  */
-#include "mmu/shadow.h"
+#include "mmu/vtlb.h"
 
-#include "base/check.h"
-#include "base/string.h"
-#include "x86/paging.h"
+#include "mmu/shadow_pool.h"
 
 /* In the bits that the processor leaves to software (SDM 3A table 4-6). */
 #define DEAD  (1u << 9)
@@ -26,44 +24,21 @@
 /* Accessed and dirty from the start: the real MMU need not write them, and nobody reads them. */
 #define LIVE (PTE_P | PTE_U | PTE_A | PTE_D)
 
-void shadow_init(struct shadow *s, struct gmem *mem, void *table, hpa_t table_hpa, u32 pages)
+u32 shadow_pages(u32 tables)
 {
-	check(pages >= 4 && table_hpa.v + (u64)pages * PAGE_SIZE <= 1ull << 32);
-	check(mem->base.v + mem->size <= 1ull << 32);
-	memset(s, 0, sizeof(*s)); /* not by a literal: some compiler would build it on the stack */
-	s->mem = mem;
-	s->table = table;
-	s->table_hpa = table_hpa;
-	s->pages = pages;
-	s->used = ROOT_COUNT;
-	memset(table, 0, pages * PAGE_SIZE);
+	return tables + PAGE_COUNT(sizeof(struct shadow_own));
 }
 
-void shadow_set_window(
-	struct shadow *s, unsigned first, unsigned count, const u32 *const entries[ROOT_COUNT])
+void shadow_init(struct shadow *s, struct gmem *mem, void *memory, hpa_t memory_hpa, u32 pages)
 {
-	s->window_first = first;
-	s->window_count = count;
-	for (unsigned root = 0; root < ROOT_COUNT; root++) {
-		s->window[root] = entries[root];
-		memcpy(&s->table[root][first], entries[root], count * sizeof(u32));
-	}
-}
-
-static u32 table_hpa(const struct shadow *s, u32 index)
-{
-	return s->table_hpa.v + index * PAGE_SIZE;
-}
-
-hpa_t shadow_root(const struct shadow *s, enum shadow_root root)
-{
-	return hpa(table_hpa(s, root));
+	shadow_set_pool(s, mem, memory, memory_hpa, pages);
+	s->own->used = ROOT_COUNT;
 }
 
 /* The table that a live directory entry points to. */
 static u32 *table_at(const struct shadow *s, u32 directory_entry)
 {
-	return s->table[((directory_entry & PTE_FRAME) - table_hpa(s, 0)) >> PAGE_SHIFT];
+	return s->table[shadow_table_number(s, directory_entry)];
 }
 
 /*
@@ -72,39 +47,47 @@ static u32 *table_at(const struct shadow *s, u32 directory_entry)
  */
 static void forget_all(struct shadow *s)
 {
-	for (u32 i = 0; i < s->fill_count; i++)
-		*s->filled[i] = 0;
-	s->fill_count = 0;
-	s->used = ROOT_COUNT;
+	struct shadow_own *own = s->own;
+
+	for (u32 i = 0; i < own->fill_count; i++)
+		*own->filled[i] = 0;
+	own->fill_count = 0;
+	own->used = ROOT_COUNT;
 	s->stale = true;
 }
 
-void shadow_flush(struct shadow *s)
+void shadow_flush(struct shadow *s, const struct paging *paging)
 {
 	s->counts.flushes++;
 	forget_all(s);
 }
 
 /* This TLB does not know of global pages. */
-void shadow_switch(struct shadow *s, u32 cr3)
+void shadow_switch(struct shadow *s, const struct paging *paging)
 {
-	shadow_flush(s);
+	s->counts.switches++;
+	forget_all(s);
+}
+
+/* Nor does it look ahead. */
+void shadow_returned(struct shadow *s, const struct paging *paging)
+{
 }
 
 /* Gives an entry a new value that is not zero. */
 static void set_entry(struct shadow *s, u32 *entry, u32 value)
 {
 	if (!*entry)
-		s->filled[s->fill_count++] = entry;
+		s->own->filled[s->own->fill_count++] = entry;
 	*entry = value;
 }
 
 /* Makes room for one page: that takes two entries in the log at most, and one table. */
 static void make_room(struct shadow *s, const u32 *directory_entry)
 {
-	bool has_table = *directory_entry & PTE_P || s->used < s->pages;
+	bool has_table = *directory_entry & PTE_P || s->own->used < s->tables;
 
-	if (has_table && s->fill_count + 2 <= SHADOW_ENTRIES)
+	if (has_table && s->own->fill_count + 2 <= VTLB_ENTRIES)
 		return;
 	s->counts.evictions++;
 	forget_all(s);
@@ -120,7 +103,7 @@ static void fill(
 
 	make_room(s, directory_entry);
 	if (!(*directory_entry & PTE_P))
-		set_entry(s, directory_entry, table_hpa(s, s->used++) | LIVE | PTE_W);
+		set_entry(s, directory_entry, shadow_table_hpa(s, s->own->used++) | LIVE | PTE_W);
 	if (walk->large)
 		*directory_entry |= LARGE;
 	table = table_at(s, *directory_entry);
@@ -169,7 +152,7 @@ enum shadow_result shadow_fault(struct shadow *s, const struct paging *paging, g
  * SDM 3A 4.10.4.1. Of a 4 MiB page all parts must go, and its table holds them all: to let go of
  * the table is enough. It lies idle until the next flush.
  */
-void shadow_invlpg(struct shadow *s, gva_t address)
+void shadow_invlpg(struct shadow *s, const struct paging *paging, gva_t address)
 {
 	s->counts.invlpgs++;
 	if (shadow_in_window(s, address))
@@ -194,14 +177,15 @@ void shadow_invlpg(struct shadow *s, gva_t address)
 /* A directory entry leads to a table of the pool, so it is never taken for a frame of the guest. */
 void shadow_protect(struct shadow *s, u32 gfn)
 {
+	const struct shadow_own *own = s->own;
 	gpa_t frame = gpa(gfn << PAGE_SHIFT);
 	u32 real;
 
 	if (!gmem_is_ram(s->mem, frame, PAGE_SIZE))
 		return;
 	real = gmem_hpa(s->mem, frame).v;
-	for (u32 i = 0; i < s->fill_count; i++)
-		if ((*s->filled[i] & PTE_FRAME) == real)
-			*s->filled[i] &= ~PTE_W;
+	for (u32 i = 0; i < own->fill_count; i++)
+		if ((*own->filled[i] & PTE_FRAME) == real)
+			*own->filled[i] &= ~PTE_W;
 	s->stale = true;
 }

@@ -51,6 +51,22 @@ static bool allowed(const struct paging *paging, u32 rights, enum access access,
 	return !user && !paging->wp;
 }
 
+/* Without paging each 4 MiB lead to themselves, for everybody. */
+static u32 identity(gva_t address)
+{
+	return (address.v & PDE_LARGE_FRAME) | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS;
+}
+
+u32 mmu_directory_entry(struct gmem *mem, const struct paging *paging, gva_t address)
+{
+	u32 entry;
+
+	if (!paging->on)
+		return identity(address);
+	entry = read_entry(mem, paging->cr3, pde_index(address.v)).value;
+	return paging->pse ? entry : entry & ~PTE_PS;
+}
+
 static struct walk unpaged(gva_t address)
 {
 	return (struct walk){
@@ -59,6 +75,8 @@ static struct walk unpaged(gva_t address)
 		.user = true,
 		.writable = true,
 		.dirty = true,
+		.directory = identity(address),
+		.page = identity(address),
 	};
 }
 
@@ -103,5 +121,7 @@ struct walk mmu_walk(struct gmem *mem, const struct paging *paging, gva_t addres
 		.dirty = page.value & PTE_D,
 		.global = paging->pge && page.value & PTE_G,
 		.large = large,
+		.directory = large ? page.value : directory.value & ~PTE_PS,
+		.page = page.value,
 	};
 }

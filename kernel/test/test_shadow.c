@@ -1,5 +1,5 @@
 /*
- * Shadow tables, one behaviour at a time. The test looks at them as the real MMU does: from a root,
+ * Shadow tables, one behaviour at a time, whichever way they are kept. The test looks at them as the real MMU does: from a root,
  * through directory and table, by host-physical addresses.
  */
 #include <setjmp.h>
@@ -48,8 +48,8 @@ static int set_up(void **state)
 {
 	test_memory(&mem, SIZE);
 	shadow_init(&shadow, &mem, pool, hpa(POOL_HPA), PAGES);
-	shadow_set_window(&shadow, WINDOW >> 22, ARRAY_SIZE(window),
-		(const u32 *const[]){window, window});
+	shadow_set_window(
+		&shadow, WINDOW >> 22, ARRAY_SIZE(window), (const u32 *const[]){window, window});
 	paging = (struct paging){.on = true, .wp = true, .pse = true, .cr3 = DIRECTORY};
 	map_directory(HERE, TABLE | RW | U);
 	return 0;
@@ -70,7 +70,7 @@ static enum shadow_result fault(u32 address, enum access access, unsigned cpl)
 /* The pool's table at a host-physical address, as the real MMU finds it. */
 static u32 *table_at(u32 address)
 {
-	assert_in_range(address, POOL_HPA, POOL_HPA + (PAGES - 1) * PAGE_SIZE);
+	assert_in_range(address, POOL_HPA, POOL_HPA + (shadow.tables - 1) * PAGE_SIZE);
 	return pool[(address - POOL_HPA) / PAGE_SIZE];
 }
 
@@ -106,7 +106,6 @@ static void a_read_maps_read_only_until_the_page_is_dirty(void **state)
 	assert_int_equal(fault(HERE, ACCESS_WRITE, 0), SHADOW_FILLED);
 	assert_int_equal(seen(ROOT_KERNEL, HERE), real(FRAMES, RW));
 	assert_int_equal(gmem_read32(&mem, gpa(TABLE)), FRAMES | RW | U | PTE_A | PTE_D);
-	assert_int_equal(seen(ROOT_USER, HERE), 0);
 
 	/* A dirty page is writable at its first read. */
 	assert_int_equal(fault(HERE, ACCESS_READ, 3), SHADOW_FILLED);
@@ -126,7 +125,8 @@ static void true_faults_carry_the_guests_error_code(void **state)
 	assert_int_equal(fault(HERE + 2 * PAGE_SIZE, ACCESS_READ, 3), SHADOW_FAULT);
 	assert_int_equal(walk.error, PF_PRESENT | PF_USER);
 	assert_int_equal(shadow.counts.true_faults, 3);
-	assert_int_equal(shadow.fill_count, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(seen(ROOT_KERNEL, HERE + i * PAGE_SIZE), 0);
 }
 
 static void the_user_root_never_holds_supervisor_pages(void **state)
@@ -154,7 +154,7 @@ static void without_wp_only_the_kernel_writes_read_only_pages(void **state)
 	/* The engine flushes when CR0.WP changes, or else: */
 	paging.wp = true;
 	assert_string_equal(shadow_audit(&shadow, &paging), "an entry allows what a walk does not");
-	shadow_flush(&shadow);
+	shadow_flush(&shadow, &paging);
 	assert_int_equal(fault(HERE, ACCESS_READ, 0), SHADOW_FILLED);
 	assert_int_equal(seen(ROOT_KERNEL, HERE), real(FRAMES, RO));
 	assert_int_equal(fault(HERE, ACCESS_WRITE, 0), SHADOW_FAULT);
@@ -178,7 +178,9 @@ static void what_is_not_ram_is_a_device(void **state)
 	assert_int_equal(walk.gpa.v, 0xb8004);
 	assert_int_equal(fault(HERE + PAGE_SIZE, ACCESS_READ, 0), SHADOW_DEVICE);
 	assert_int_equal(fault(HERE + PAGE_SIZE, ACCESS_READ, 3), SHADOW_FAULT);
-	assert_int_equal(shadow.fill_count, 0);
+	assert_int_equal(seen(ROOT_KERNEL, HERE), 0);
+	assert_int_equal(seen(ROOT_USER, HERE), 0);
+	assert_int_equal(seen(ROOT_KERNEL, HERE + PAGE_SIZE), 0);
 }
 
 static void the_window_is_the_monitors(void **state)
@@ -196,8 +198,8 @@ static void the_window_is_the_monitors(void **state)
 	map_directory(WINDOW, 0);
 	assert_int_equal(fault(WINDOW, ACCESS_READ, 0), SHADOW_FAULT);
 
-	shadow_invlpg(&shadow, gva(WINDOW));
-	shadow_flush(&shadow);
+	shadow_invlpg(&shadow, &paging, gva(WINDOW));
+	shadow_flush(&shadow, &paging);
 	for (unsigned root = 0; root < ROOT_COUNT; root++)
 		for (unsigned i = 0; i < ARRAY_SIZE(window); i++)
 			assert_int_equal(pool[root][(WINDOW >> 22) + i], window[i]);
@@ -240,22 +242,53 @@ static void a_new_watcher_takes_write_permission_away(void **state)
 	shadow_protect(&shadow, 0xfffff); /* no RAM, no harm */
 }
 
-static void a_flush_drops_all_and_leaves_clean_tables(void **state)
+static void after_a_flush_nothing_is_left_that_changed(void **state)
 {
 	for (unsigned i = 0; i < 5; i++) {
 		map(i, (FRAMES + i * PAGE_SIZE) | RW | U);
 		fault(HERE + i * PAGE_SIZE, ACCESS_WRITE, i & 1 ? 3 : 0);
 	}
-	assert_int_equal(shadow.fill_count, 5 + 2); /* a directory entry in each root */
-	assert_int_equal(shadow.used, ROOT_COUNT + 2);
+	map(0, 0);
+	map(1, (FRAMES + 7 * PAGE_SIZE) | RW | U | PTE_A | PTE_D);
+	map(2, (FRAMES + 2 * PAGE_SIZE) | RO | U | PTE_A | PTE_D);
+	map(3, (FRAMES + 3 * PAGE_SIZE) | RW | U | PTE_A);
+	map(4, (FRAMES + 4 * PAGE_SIZE) | RW | U | PTE_D);
 	shadow.stale = false;
-	shadow_flush(&shadow);
+	shadow_flush(&shadow, &paging);
 	assert_true(shadow.stale);
-	assert_int_equal(shadow.fill_count, 0);
-	assert_int_equal(shadow.used, ROOT_COUNT);
-	for (unsigned root = 0; root < ROOT_COUNT; root++)
-		for (unsigned i = 0; i < 5; i++)
-			assert_int_equal(seen(root, HERE + i * PAGE_SIZE), 0);
+	assert_int_equal(shadow.counts.flushes, 1);
+	for (unsigned root = 0; root < ROOT_COUNT; root++) {
+		assert_int_equal(seen(root, HERE), 0);
+		assert_int_equal(seen(root, HERE + 4 * PAGE_SIZE), 0);
+		for (unsigned i = 1; i < 4; i++)
+			assert_int_not_equal(
+				seen(root, HERE + i * PAGE_SIZE), real(FRAMES + i * PAGE_SIZE, RW));
+	}
+	assert_null(shadow_audit(&shadow, &paging));
+}
+
+static void after_a_switch_only_the_new_space_is_seen(void **state)
+{
+	const u32 other = DIRECTORY + 4 * PAGE_SIZE;
+
+	map(0, FRAMES | RW | U);
+	fault(HERE, ACCESS_WRITE, 3);
+	paging.cr3 = other;
+	shadow.stale = false;
+	shadow_switch(&shadow, &paging);
+	assert_true(shadow.stale);
+	assert_int_equal(seen(ROOT_USER, HERE), 0);
+	assert_int_equal(seen(ROOT_KERNEL, HERE), 0);
+	assert_int_equal(fault(HERE, ACCESS_READ, 3), SHADOW_FAULT);
+
+	/* The first space's tables change while it is away. */
+	map(0, (FRAMES + PAGE_SIZE) | RW | U | PTE_A | PTE_D);
+	paging.cr3 = DIRECTORY;
+	shadow_switch(&shadow, &paging);
+	assert_null(shadow_audit(&shadow, &paging));
+	assert_int_equal(fault(HERE, ACCESS_WRITE, 3), SHADOW_FILLED);
+	assert_int_equal(seen(ROOT_USER, HERE), real(FRAMES + PAGE_SIZE, RW));
+	assert_int_equal(shadow.counts.switches, 2);
 }
 
 static void invlpg_drops_one_page_from_both_roots(void **state)
@@ -264,21 +297,25 @@ static void invlpg_drops_one_page_from_both_roots(void **state)
 	map(1, (FRAMES + PAGE_SIZE) | RW | U);
 	for (unsigned i = 0; i < 4; i++)
 		fault(HERE + i % 2 * PAGE_SIZE, ACCESS_WRITE, i / 2 * 3);
+	map(0, 0);
+	map(1, 0); /* but nobody flushes that one */
 	shadow.stale = false;
-	shadow_invlpg(&shadow, gva(HERE + 0xfff));
+	shadow_invlpg(&shadow, &paging, gva(HERE + 0xfff));
 	assert_false(shadow.stale);
 	for (unsigned root = 0; root < ROOT_COUNT; root++) {
 		assert_int_equal(seen(root, HERE), 0);
 		assert_int_equal(seen(root, HERE + PAGE_SIZE), real(FRAMES + PAGE_SIZE, RW));
 	}
-	shadow_invlpg(&shadow, gva(HERE));              /* nothing there now */
-	shadow_invlpg(&shadow, gva(HERE + 0x2000));     /* nor ever there */
-	shadow_invlpg(&shadow, gva(HERE + 0x10000000)); /* nor a table */
+	shadow_invlpg(&shadow, &paging, gva(HERE));              /* nothing there now */
+	shadow_invlpg(&shadow, &paging, gva(HERE + 0x2000));     /* nor ever there */
+	shadow_invlpg(&shadow, &paging, gva(HERE + 0x10000000)); /* nor a table */
 
-	/* The same page over and over takes no more room in the log. */
-	for (unsigned i = 0; i < 2 * SHADOW_ENTRIES; i++) {
+	/* The same page over and over takes no more room. */
+	for (unsigned i = 0; i < 10000; i++) {
+		map(0, FRAMES | RW | U);
 		assert_int_equal(fault(HERE, ACCESS_READ, 0), SHADOW_FILLED);
-		shadow_invlpg(&shadow, gva(HERE));
+		map(0, 0);
+		shadow_invlpg(&shadow, &paging, gva(HERE));
 	}
 	assert_int_equal(shadow.counts.evictions, 0);
 }
@@ -294,7 +331,7 @@ static void invlpg_drops_the_whole_of_a_large_page(void **state)
 	/* Even if the guest has another kind of mapping there by now. */
 	map_directory(HERE, TABLE | RW | U);
 	shadow.stale = false;
-	shadow_invlpg(&shadow, gva(HERE + 0x3ff000));
+	shadow_invlpg(&shadow, &paging, gva(HERE + 0x3ff000));
 	assert_true(shadow.stale);
 	assert_int_equal(seen(ROOT_KERNEL, HERE), 0);
 	assert_int_equal(seen(ROOT_KERNEL, HERE + 0x150000), 0);
@@ -307,39 +344,36 @@ static void invlpg_drops_the_whole_of_a_large_page(void **state)
 	assert_null(shadow_audit(&shadow, &paging));
 }
 
-static void an_empty_pool_evicts(void **state)
+/* Which of the first regions the user's root leads to. */
+static u32 regions_seen(unsigned count)
 {
-	shadow_init(&shadow, &mem, pool, hpa(POOL_HPA), ROOT_COUNT + 2);
-	for (u32 i = 0; i < 6; i++)
-		map_directory(i << 22, TABLE | RW | U);
-	map(0, FRAMES | RW | U);
-	for (u32 i = 0; i < 6; i++) {
-		shadow.stale = false;
-		assert_int_equal(fault(i << 22, ACCESS_READ, 3), SHADOW_FILLED);
-		assert_int_equal(shadow.stale, i > 0 && i % 2 == 0);
-		assert_int_equal(shadow.counts.evictions, i / 2);
-		assert_int_equal(seen(ROOT_USER, i << 22), real(FRAMES, RO));
-		assert_int_equal(seen(ROOT_USER, 0), i < 2 ? real(FRAMES, RO) : 0);
-		assert_null(shadow_audit(&shadow, &paging));
-	}
-	assert_int_equal(shadow.counts.flushes, 0);
+	u32 regions = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		regions |= (seen(ROOT_USER, i << 22) != 0) << i;
+	return regions;
 }
 
-static void a_full_log_evicts(void **state)
+static void a_pool_that_is_too_small_evicts(void **state)
 {
-	const u32 pages = GMEM_HOLE_START / PAGE_SIZE; /* mapped by each of 32 large pages */
-
-	for (u32 i = 0; i < 32; i++)
-		map_directory(i << 22, PTE_PS | RW | U);
-	for (u32 i = 0; i < 32 * pages; i++) {
-		u32 at = i / pages << 22 | i % pages << 12;
-
-		assert_int_equal(fault(at, ACCESS_READ, 0), SHADOW_FILLED);
-		assert_int_equal(seen(ROOT_KERNEL, at), real(i % pages * PAGE_SIZE, RO));
-		assert_in_range(shadow.fill_count, 2, SHADOW_ENTRIES);
+	shadow_init(&shadow, &mem, pool, hpa(POOL_HPA), shadow_pages(4));
+	assert_int_equal(shadow.tables, 4);
+	for (u32 i = 0; i < 6; i++) {
+		map_directory(i << 22, (TABLE + i * PAGE_SIZE) | RW | U);
+		gmem_write32(&mem, gpa(TABLE + i * PAGE_SIZE), (FRAMES + i * PAGE_SIZE) | RW | U);
 	}
-	assert_int_equal(shadow.counts.evictions, 1);
-	assert_null(shadow_audit(&shadow, &paging));
+	for (u32 i = 0; i < 60; i++) {
+		u32 at = i % 6 << 22, before = regions_seen(6);
+
+		shadow.stale = false;
+		assert_int_equal(fault(at, ACCESS_READ, 3), SHADOW_FILLED);
+		assert_int_equal(seen(ROOT_USER, at), real(FRAMES + i % 6 * PAGE_SIZE, RO));
+		if (before & ~regions_seen(6))
+			assert_true(shadow.stale);
+		assert_null(shadow_audit(&shadow, &paging));
+	}
+	assert_in_range(shadow.counts.evictions, 25, 58);
+	assert_int_equal(shadow.counts.flushes, 0);
 }
 
 /* Breaks one rule, hears its name, and mends it. */
@@ -366,17 +400,11 @@ static void the_audit_names_what_is_broken(void **state)
 	broken(entry, real(SIZE, RO | U), "an entry leads out of the machine's RAM");
 	broken(entry, real(0xb8000, RO | U), "an entry leads out of the machine's RAM");
 	broken(entry, POOL_HPA | RO | U, "an entry leads out of the machine's RAM");
-	broken(entry, 0, "the log names an empty entry");
-	broken(entry + 1, *entry, "an entry is not in the log");
-	broken(&pool[PAGES - 1][7], PTE_W, "a free table is not clean");
+	broken(&pool[shadow.tables - 1][7], PTE_W, "a free table is not clean");
+	broken(directory_entry, *directory_entry & ~PTE_U, "an entry is not the user's");
 	broken(directory_entry, POOL_HPA | RW | U, "a directory entry leads to no table in use");
 	broken(directory_entry, real(0, RW | U), "a directory entry leads to no table in use");
 	broken(&pool[ROOT_USER][WINDOW >> 22], 0, "a root's window is not the monitor's");
-	broken(&shadow.fill_count, 1, "an entry is not in the log");
-	broken(&shadow.used, ROOT_COUNT, "the log names what is no entry of a table in use");
-	broken(&shadow.used, PAGES + 1, "more is in use than there is");
-	shadow.filled[2] = entry;
-	broken(&shadow.fill_count, 3, "the log names an entry twice");
 }
 
 int main(void)
@@ -392,11 +420,11 @@ int main(void)
 		TEST(the_window_is_the_monitors),
 		TEST(watched_frames_are_read_only),
 		TEST(a_new_watcher_takes_write_permission_away),
-		TEST(a_flush_drops_all_and_leaves_clean_tables),
+		TEST(after_a_flush_nothing_is_left_that_changed),
+		TEST(after_a_switch_only_the_new_space_is_seen),
 		TEST(invlpg_drops_one_page_from_both_roots),
 		TEST(invlpg_drops_the_whole_of_a_large_page),
-		TEST(an_empty_pool_evicts),
-		TEST(a_full_log_evicts),
+		TEST(a_pool_that_is_too_small_evicts),
 		TEST(the_audit_names_what_is_broken),
 #undef TEST
 	};
