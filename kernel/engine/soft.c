@@ -26,7 +26,8 @@ static const char *attach(struct vcpu *v, bool translate)
 {
 	struct soft *s = memory_pages(PAGE_COUNT(sizeof *s));
 	void *tables = memory_pages(PAGE_COUNT(SHADOW_TABLES_BYTES));
-	void *shadow = memory_pages(SHADOW_PAGES);
+	u32 shadow_size = shadow_pages(SHADOW_TABLES(v->mem->size));
+	void *shadow = memory_pages(shadow_size);
 	const u32 *window[ROOT_COUNT] = {memory_window_entries(), memory_window_entries()};
 	const char *wrong = NULL;
 
@@ -42,7 +43,7 @@ static const char *attach(struct vcpu *v, bool translate)
 	descriptor_init(&s->tables, tables);
 	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		cpu_fill_gdt(s->tables.gdt.slot[level]);
-	shadow_init(&s->shadow, v->mem, shadow, memory_physical(shadow), SHADOW_PAGES);
+	shadow_init(&s->shadow, v->mem, shadow, memory_physical(shadow), shadow_size);
 	if (translate) {
 		wrong = soft_xlate_attach(s);
 		window[ROOT_KERNEL] = s->xlate.window;

@@ -18,8 +18,11 @@
 #include "mmu/shadow.h"
 #include "xlate/xlate.h"
 
-/* Page tables of one machine's shadow: the two roots and what they lead to. */
-#define SHADOW_PAGES 64u
+/*
+ * Page tables of the shadow of a machine with so many bytes of RAM: 1/128 of it, and enough for the
+ * smallest.
+ */
+#define SHADOW_TABLES(ram) (24u + (ram) / (512 * KIB))
 
 /* An instruction that trapped, under way or done; the next time it is decoded already. */
 struct trapped {
