@@ -481,6 +481,19 @@ EXPECTED = {
         iret: 0: q+19i
         step_popf: 0: +15 +16 +17 +24 +25i q+25i +26i +27 +28 +29 +36 +37.
         late step_image: 0: +15 +16 +21 +22 +29 +30.""",
+    # Interrupts come between two instructions (SDM 3A 6.6), and find what is between them when nobody interrupts.
+    "phases": """
+        interrupted: bad states 0, wrong results 0, lost traps 0
+        and stepped: bad states 0, wrong results 0, lost traps 0
+        with breakpoints: bad states 0, wrong results 0, lost traps 0
+        indirect: {S+12}
+        calls: {S+18}
+        user strings: {S}
+        idle: interrupted elsewhere than at hlt: 0""",
+    "phases_flags": """
+        interrupted: bad states 0, wrong results 0, lost traps 0
+        and stepped: bad states 0, wrong results 0, lost traps 0
+        images: {S+3072}""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
@@ -553,6 +566,7 @@ CAVE_ONLY = {"strict", "strict_devices", "strict_steps", "mmio", "modules"}
 NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
     "flags": "the same, and IOPL",
+    "phases_flags": "the same",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
 }
 NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "stack_gone", "wild_cr3", "bad_descriptor", "garbage",
