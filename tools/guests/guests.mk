@@ -8,9 +8,9 @@ DEBIAN := $(BUILD)/guests
 fetch:
 	$(PYTHON) tools/fetch-guest --out $(DEBIAN) linux busybox gnumach memtest
 
-$(DEBIAN)/linux.package: ; $(PYTHON) tools/fetch-guest --out $(DEBIAN) linux
-$(DEBIAN)/busybox.package: ; $(PYTHON) tools/fetch-guest --out $(DEBIAN) busybox
-$(DEBIAN)/gnumach.package: ; $(PYTHON) tools/fetch-guest --out $(DEBIAN) gnumach
+# The note of where a guest is from, written when the guest is whole.
+$(DEBIAN)/%.package:
+	$(PYTHON) tools/fetch-guest --out $(DEBIAN) $*
 
 # A process's measures of its kernel (make bench); the only part that is compiled, and needs no network.
 guests: $(BUILD)/guest/measure
