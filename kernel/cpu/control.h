@@ -25,8 +25,11 @@ void control_set_cr3(struct vcpu *, struct emulation *, u32 value);
 u32 control_real_cr0(const struct vcpu *, bool owns_fpu);
 u32 control_real_cr4(const struct vcpu *, u32 features);
 
-/* The guest's CPUID: one table, whatever the host is. `leaf` in, EAX EBX ECX EDX out. */
-void control_cpuid(u32 leaf, u32 out[4]);
+/*
+ * The guest's CPUID: one table, whatever the host is. EAX and ECX in, EAX EBX ECX EDX out (SDM 2A
+ * CPUID).
+ */
+void control_cpuid(u32 leaf, u32 subleaf, u32 out[4]);
 
 /* Model-specific registers. False: not offered, #GP(0). */
 bool control_read_msr(const struct vcpu *, u32 msr, u64 *value);

@@ -215,7 +215,7 @@ static enum step emulate_cpuid(struct vcpu *v, struct emulation *e)
 {
 	u32 out[4];
 
-	control_cpuid(v->gpr[EAX], out);
+	control_cpuid(v->gpr[EAX], v->gpr[ECX], out);
 	v->gpr[EAX] = out[0];
 	v->gpr[EBX] = out[1];
 	v->gpr[ECX] = out[2];

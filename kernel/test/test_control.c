@@ -181,12 +181,52 @@ static void cpuid_answers_a_leaf_beyond_the_highest_as_that_one(void **state)
 {
 	u32 highest[4], beyond[4], first[4];
 
-	control_cpuid(0, first);
-	control_cpuid(first[0], highest);
-	control_cpuid(first[0] + 1, beyond);
+	control_cpuid(0, 0, first);
+	control_cpuid(first[0], 0, highest);
+	control_cpuid(first[0] + 1, 0, beyond);
 	assert_memory_equal(highest, beyond, sizeof highest);
-	control_cpuid(0x80000000, beyond);
+	control_cpuid(0x80000000, 0, beyond);
 	assert_memory_equal(highest, beyond, sizeof highest);
+}
+
+/* Caches end where type 0 stands; other leaves do not look at ECX (SDM 2A CPUID). */
+static void cpuid_looks_at_ecx_where_a_leaf_has_parts(void **state)
+{
+	u32 plain[4], odd[4];
+
+	for (unsigned i = 0; i < 4; i++) {
+		control_cpuid(4, i, plain);
+		assert_int_not_equal(plain[0] & 0x1f, 0);
+	}
+	control_cpuid(4, 4, plain);
+	assert_int_equal(plain[0] & 0x1f, 0);
+	control_cpuid(1, 0, plain);
+	control_cpuid(1, 0xdead, odd);
+	assert_memory_equal(plain, odd, sizeof odd);
+	control_cpuid(7, 1, odd);
+	assert_int_equal(odd[2], 0);
+}
+
+static void the_msrs_of_this_family_answer_and_no_others(void **state)
+{
+	u64 value = 1;
+
+	v.tsc = 1000;
+	assert_true(control_write_msr(&v, MSR_TSC, 5));
+	v.tsc = 1010;
+	assert_true(control_read_msr(&v, MSR_TSC, &value));
+	assert_int_equal(value, 15);
+	assert_true(control_write_msr(&v, MSR_MICROCODE, 0));
+	assert_true(control_read_msr(&v, MSR_MICROCODE, &value));
+	assert_int_equal(value, 0);
+	assert_true(control_read_msr(&v, MSR_PLATFORM_ID, &value));
+	assert_false(control_write_msr(&v, MSR_PLATFORM_ID, 0)); /* read only */
+	for (u32 msr = 0; msr < 0x2000; msr++)
+		if (msr != MSR_TSC && msr != MSR_MICROCODE && msr != MSR_PLATFORM_ID) {
+			assert_false(control_read_msr(&v, msr, &value));
+			assert_false(control_write_msr(&v, msr, 0));
+		}
+	assert_false(control_read_msr(&v, MSR_EFER, &value));
 }
 
 int main(void)
@@ -201,6 +241,8 @@ int main(void)
 		guest_test(real_cr0_serves_guest_and_monitor),
 		guest_test(real_cr4_traps_what_the_guest_asks_for_and_never_more_than_there_is),
 		guest_test(cpuid_answers_a_leaf_beyond_the_highest_as_that_one),
+		guest_test(cpuid_looks_at_ecx_where_a_leaf_has_parts),
+		guest_test(the_msrs_of_this_family_answer_and_no_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

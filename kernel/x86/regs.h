@@ -80,5 +80,7 @@ enum sreg { ES, CS, SS, DS, FS, GS, SREG_COUNT };
 #define DR7_RW(dr7, n) ((dr7) >> (16 + 4 * (n)) & 3)
 
 /* Model-specific registers (SDM 4). */
-#define MSR_TSC  0x10
-#define MSR_EFER 0xc0000080u
+#define MSR_TSC         0x10
+#define MSR_PLATFORM_ID 0x17
+#define MSR_MICROCODE   0x8b /* IA32_BIOS_SIGN_ID: the revision of what has been loaded */
+#define MSR_EFER        0xc0000080u
