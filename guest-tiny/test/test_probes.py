@@ -515,6 +515,46 @@ EXPECTED = {
         interrupted: bad states 0, wrong results 0, lost traps 0
         and stepped: bad states 0, wrong results 0, lost traps 0
         images: {S+3072}""",
+    # SDM 3A 4.10.4: INVLPG drops global entries too, CR3 does not, a change of PGE drops all.
+    "remap_code": """
+        as mapped: {0} {1} {1} user {1}
+        second, invlpg: {0} {2} {2} user {2}
+        and back: {0} {1} {1} user {1}
+        first, invlpg: {3} {1} {4} user {1}
+        second, cr3: {0} {2} {2} user {2}
+        both, cr3: {3} {1} {4} user {1}
+        global, cr3: {0} {1} {1} user {1}
+        global, pge off and on: {0} {2} {2} user {2}
+        global, invlpg: {0} {1} {1} user {1}
+        directory: {3} {2} {4} user {2}
+        other space: {0} {2} {2} user {2}
+        own space: {0} {1} {1} user {1}
+        where: 00c01085 00c02085 00c01085 00c02085
+        kernel's: returned {1}
+        there again: {0} {1} {1} user {1}
+        under itself: 11111122
+        large: {1} {1} small: {2}""",
+    # SDM 3A 11.6: self-modifying code is seen at once, through another address behind a jump.
+    "self_modify": """
+        next instruction: {S}
+        next opcode: {S+1}
+        next opcode: {S+4294967295}
+        in a loop: 00000166
+        before itself: 00000011
+        called: {S+10}
+        by string: {S+2}
+        crossing: {1}
+        movw: 00005151
+        lock inc: 00005152
+        xchg: {3}
+        pop: {4}
+        cmpxchg8b: {6}
+        rep movsb: {5}
+        rep stosb: 6b6b6b6b
+        fistp: {5}
+        movd: {5+1}
+        push: {4}
+        data and stack beside it: 00001388""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
