@@ -110,6 +110,21 @@ bool descriptor_lies_in(const struct shadow_tables *t, u32 gfn, bool local)
 	return false;
 }
 
+bool descriptor_lies_at(
+	const struct shadow_tables *t, const struct vcpu *v, gpa_t address, u32 bytes, bool local)
+{
+	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
+	u32 first = table_base(v, local) & PAGE_MASK, end = first + table_entries(v, local) * 8;
+
+	for (unsigned i = 0; i < table->frames; i++) {
+		u32 at = i * PAGE_SIZE + (address.v & PAGE_MASK);
+
+		if (table->frame[i] == address.v >> PAGE_SHIFT && at < end && at + bytes > first)
+			return true;
+	}
+	return false;
+}
+
 bool descriptor_located(const struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
@@ -119,7 +134,17 @@ bool descriptor_located(const struct shadow_tables *t, struct vcpu *v, bool loca
 	       !memcmp(frame, table->frame, table->frames * sizeof frame[0]);
 }
 
-/* Another table may lie in the same frame; it is then watched again by its own rebuild. */
+void descriptor_release(struct shadow_tables *t, struct vcpu *v, bool local)
+{
+	struct shadow_table *table = local ? &t->ldt : &t->gdt;
+
+	for (unsigned i = 0; i < table->frames; i++)
+		if (table->frame[i] != ~0u)
+			gmem_unwatch(v->mem, table->frame[i], WATCH_DESCRIPTORS);
+	table->frames = 0;
+}
+
+/* Another table may lie in the same frame: it is watched again. */
 static bool watch_frames(struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	struct shadow_table *table = local ? &t->ldt : &t->gdt;
@@ -128,9 +153,7 @@ static bool watch_frames(struct shadow_tables *t, struct vcpu *v, bool local)
 
 	if (descriptor_located(t, v, local))
 		return false;
-	for (unsigned i = 0; i < table->frames; i++)
-		if (table->frame[i] != ~0u)
-			gmem_unwatch(v->mem, table->frame[i], WATCH_DESCRIPTORS);
+	descriptor_release(t, v, local);
 	table->frames = find_frames(v, local, table->frame);
 	for (unsigned i = 0; i < table->frames; i++)
 		if (table->frame[i] != ~0u)

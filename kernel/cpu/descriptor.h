@@ -58,6 +58,16 @@ bool descriptor_rebuild(struct shadow_tables *, struct vcpu *, bool local);
 /* Whether a part of the guest's GDT (LDT) lies in that frame. */
 bool descriptor_lies_in(const struct shadow_tables *, u32 gfn, bool local);
 
+/* Whether some of these bytes, which all lie in one frame, are of the guest's GDT (LDT). */
+bool descriptor_lies_at(
+	const struct shadow_tables *, const struct vcpu *, gpa_t address, u32 bytes, bool local);
+
+/*
+ * The frames of the table are no longer watched, until it is rebuilt: from now on every load of a
+ * segment register must be emulated.
+ */
+void descriptor_release(struct shadow_tables *, struct vcpu *, bool local);
+
 /* Whether the guest's tables still lie in the frames that are watched; after CR3 loads. */
 bool descriptor_located(const struct shadow_tables *, struct vcpu *, bool local);
 

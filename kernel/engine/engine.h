@@ -7,6 +7,23 @@
 #include "cpu/exit.h"
 #include "cpu/vcpu.h"
 
+/* What the monitor was asked to do when ring 3 was left; the first that is true. */
+enum cause {
+	CAUSE_OTHER,
+	CAUSE_INTERRUPT, /* a real interrupt, and what the devices made of it */
+	CAUSE_LINK,      /* a way out of a block that led nowhere yet */
+	CAUSE_TRANSLATE, /* the same, and the block had to be made */
+	CAUSE_SHADOW,    /* a hidden page fault */
+	CAUSE_FAULT,     /* an exception of the guest's own */
+	CAUSE_PORT,      /* IN, OUT */
+	CAUSE_INT,       /* INT n */
+	CAUSE_IRET,
+	CAUSE_CONTROL, /* MOV of control and debug registers, CLTS */
+	CAUSE_INVLPG,
+	CAUSE_TIME, /* RDTSC */
+	CAUSE_COUNT,
+};
+
 /* What running it took, for reports and figures. */
 struct engine_counts {
 	u32 traps;      /* world switches back from ring 3 */
@@ -15,7 +32,13 @@ struct engine_counts {
 	u32 injected;   /* exceptions of the guest's own */
 	u32 interrupts; /* real interrupts that came while it ran */
 	u32 fpu_loads;  /* times the FPU was given to it */
+	/* Under engine_meter: how often for each cause, and ticks of the TSC until ring 3 went on. */
+	u32 visits[CAUSE_COUNT];
+	u64 ticks[CAUSE_COUNT];
 };
+
+/* Whether visits and ticks are counted: it costs some twenty instructions a trap. */
+extern bool engine_meter;
 
 struct engine {
 	const char *name;

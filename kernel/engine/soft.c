@@ -12,14 +12,21 @@
 
 #include "cpu/event.h"
 #include "hw/cpu.h"
+#include "hw/insn.h"
 #include "hw/memory.h"
 
+/* A frame that is written again and again holds other things as well: it is let go, if it may be. */
 static void frame_written(struct gmem *mem, gpa_t address, u32 bytes, unsigned watchers)
 {
+	u32 gfn = address.v >> PAGE_SHIFT;
+	struct soft *s = mem->owner;
+
+	s->streak = gfn == s->written ? s->streak + 1 : 1;
+	s->written = gfn;
 	if (watchers & WATCH_DESCRIPTORS)
-		soft_descriptors_written(mem->owner, address.v >> PAGE_SHIFT);
+		soft_descriptors_written(s, address, bytes);
 	if (watchers & WATCH_CODE)
-		soft_xlate_written(mem->owner, address, bytes);
+		soft_xlate_written(s, address, bytes);
 }
 
 static const char *attach(struct vcpu *v, bool translate)
@@ -74,6 +81,18 @@ static enum step refuse(const struct soft *s, struct exit *exit)
 	return STEP_EXIT;
 }
 
+bool engine_meter;
+
+/* The end of the visit that began when ring 3 was left last. */
+static void meter_enter(struct soft *s)
+{
+	if (s->left) {
+		s->counts.visits[s->cause]++;
+		s->counts.ticks[s->cause] += read_tsc() - s->left;
+	}
+	s->cause = CAUSE_OTHER;
+}
+
 /* One turn in ring 3, from host address `host_eip` on. */
 static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct exit *exit)
 {
@@ -81,7 +100,11 @@ static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct e
 
 	s->alone = false;
 	soft_load(s, way, host_eip);
+	if (engine_meter)
+		meter_enter(s);
 	hw_enter(&s->frame);
+	if (engine_meter)
+		s->left = read_tsc();
 	s->counts.traps++;
 	if (s->frame.vector >= VECTOR_VM86)
 		return refuse(s, exit);

@@ -33,6 +33,9 @@ struct trapped {
 
 #define TRAPPED_KEPT 256u
 
+/* So many emulated writes to one frame in a row, and it is not watched any more. */
+#define STREAK_MOST 16u
+
 /* How the next instructions are run; soft_way.c says when. */
 enum soft_way {
 	WAY_DIRECT,     /* the guest's own code, until something traps */
@@ -47,7 +50,6 @@ struct soft_xlate {
 	struct xlate_state *state;
 	struct segment cs;        /* the code segment that the cache was filled under */
 	u32 flushes;              /* xlate_counts.flushes when `where` and `exit` were set */
-	u32 written, streak;      /* the frame of code written last, and how often in a row */
 	struct xlate_where where; /* where ring 3 was left; block NULL: nowhere */
 	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
 	u32 *window;              /* the directory entries of the kernel's root */
@@ -61,14 +63,18 @@ struct soft {
 	struct emulation *emulation; /* one of these: */
 	struct trapped trapped[TRAPPED_KEPT];
 	struct engine_counts counts;
+	enum cause cause; /* of this visit to the monitor */
+	u64 left;         /* TSC when ring 3 was left */
 	struct soft_xlate xlate;
-	enum soft_way way; /* of the last entry */
+	u32 written, streak; /* the watched frame written last, and how often in a row */
+	enum soft_way way;   /* of the last entry */
 
 	bool asked; /* the instruction in `emulation` waits for the vmm's answer */
 	/* What the next entry must do, besides the general registers: */
 	bool rebuild[2]; /* read the guest's GDT, LDT again */
-	bool reselect;   /* choose what the segment registers hold */
-	bool reload;     /* any of this, or load control registers, debug registers or tables */
+	bool loose[2]; /* its frames are not watched, and loads of segment registers trap instead */
+	bool reselect; /* choose what the segment registers hold */
+	bool reload;   /* any of this, or load control registers, debug registers or tables */
 
 	bool alone;             /* the next instruction is one that only the real processor knows */
 	bool stepping;          /* the real TF is ours, for one instruction */
@@ -80,6 +86,13 @@ struct soft {
 static inline struct soft *soft_of(struct vcpu *v)
 {
 	return v->engine;
+}
+
+/* Names the cause of this visit. The first counts, but that a block had to be made counts more. */
+static inline void soft_blame(struct soft *s, enum cause cause)
+{
+	if (s->cause == CAUSE_OTHER || cause == CAUSE_TRANSLATE)
+		s->cause = cause;
 }
 
 /* --- soft_way.c --- */
@@ -97,8 +110,8 @@ void soft_load(struct soft *, enum soft_way, u32 host_eip);
 void soft_store(struct soft *);
 /* Acts on what an instruction changed (a set of enum effect). */
 void soft_apply(struct soft *, unsigned effects);
-/* A watched frame that holds a descriptor table was written. */
-void soft_descriptors_written(struct soft *, u32 gfn);
+/* A watched frame that holds a descriptor table was written; perhaps beside the table. */
+void soft_descriptors_written(struct soft *, gpa_t address, u32 bytes);
 
 /* Whether the real FPU holds this vcpu's state. */
 bool soft_owns_fpu(const struct soft *);
@@ -138,6 +151,8 @@ void soft_xlate_remapped(struct soft *, unsigned effects);
 void soft_xlate_written(struct soft *, gpa_t address, u32 bytes);
 /* The frame is to be written freely: forgets all that was made from it. */
 void soft_xlate_release(struct soft *, u32 gfn);
+/* From now on loads of segment registers are to trap, or need not any more. */
+void soft_xlate_forget(struct soft *);
 
 /* --- soft_fetch.c --- */
 

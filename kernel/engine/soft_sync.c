@@ -107,8 +107,20 @@ static void protect_table(struct soft *s, const struct shadow_table *table)
 		shadow_protect(&s->shadow, table->frame[i]);
 }
 
+/* A program's loads do not trap; and a table that is read again is watched again. */
+static void tighten(struct soft *s, bool local)
+{
+	if (!s->loose[local] || (s->vcpu->cpl == 0 && !s->rebuild[local]))
+		return;
+	s->loose[local] = false;
+	s->rebuild[local] = true;
+	soft_xlate_forget(s);
+}
+
 void soft_select(struct soft *s)
 {
+	tighten(s, false);
+	tighten(s, true);
 	for (unsigned local = 0; local < 2; local++)
 		if (s->rebuild[local]) {
 			if (descriptor_rebuild(&s->tables, s->vcpu, local))
@@ -265,9 +277,26 @@ void soft_apply(struct soft *s, unsigned effects)
 	}
 }
 
-void soft_descriptors_written(struct soft *s, u32 gfn)
+/*
+ * Linux's decompressor has its stack in the page of its GDT. A kernel that is translated can do
+ * without a watch on it, as long as its loads of segment registers trap.
+ */
+static void loosen(struct soft *s, bool local)
 {
-	for (unsigned local = 0; local < 2; local++)
-		s->rebuild[local] |= descriptor_lies_in(&s->tables, gfn, local);
-	s->reload = true;
+	descriptor_release(&s->tables, s->vcpu, local);
+	s->loose[local] = true;
+	soft_xlate_forget(s);
+}
+
+void soft_descriptors_written(struct soft *s, gpa_t address, u32 bytes)
+{
+	bool may_loosen = s->streak >= STREAK_MOST && s->xlate.cache && s->vcpu->cpl == 0;
+
+	for (unsigned local = 0; local < 2; local++) {
+		if (descriptor_lies_at(&s->tables, s->vcpu, address, bytes, local))
+			s->rebuild[local] = s->reload = true;
+		else if (may_loosen &&
+			 descriptor_lies_in(&s->tables, address.v >> PAGE_SHIFT, local))
+			loosen(s, local);
+	}
 }

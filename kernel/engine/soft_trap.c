@@ -17,6 +17,7 @@
 static enum step exception(struct soft *s, enum vector vector, u32 error)
 {
 	s->counts.injected++;
+	soft_blame(s, CAUSE_FAULT);
 	vcpu_raise(s->vcpu, vector, error);
 	return STEP_FAULT;
 }
@@ -26,6 +27,28 @@ static enum step single_step(struct soft *s)
 {
 	s->vcpu->dr[6] |= DR6_BS;
 	return exception(s, VECTOR_DB, 0);
+}
+
+static enum cause cause_of(const struct insn *i)
+{
+	switch (i->opcode) {
+	case 0x6c ... 0x6f:
+	case 0xe4 ... 0xe7:
+	case 0xec ... 0xef:
+		return CAUSE_PORT;
+	case 0xcc ... 0xce:
+		return CAUSE_INT;
+	case 0xcf:
+		return CAUSE_IRET;
+	case OPCODE_0F | 0x01:
+		return i->reg == 7 ? CAUSE_INVLPG : CAUSE_OTHER;
+	case OPCODE_0F | 0x06:
+	case OPCODE_0F | 0x20 ... OPCODE_0F | 0x23:
+		return CAUSE_CONTROL;
+	case OPCODE_0F | 0x31:
+		return CAUSE_TIME;
+	}
+	return CAUSE_OTHER;
 }
 
 /* What an instruction is to find in the vcpu, and the vcpu does not have while it runs. */
@@ -45,6 +68,8 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 	bool trap_flag = v->eflags & EFLAGS_TF;
 	enum step step;
 
+	if (engine_meter)
+		soft_blame(s, cause_of(&e->insn));
 	e->exit = exit;
 	if (e->insn.opcode >= OPCODE_0F)
 		prepare(s, e->insn.opcode);
@@ -140,11 +165,13 @@ static enum step page_fault(struct soft *s, struct exit *exit)
 
 	if (result == SHADOW_FILLED) {
 		s->counts.hidden++;
+		soft_blame(s, CAUSE_SHADOW);
 		return STEP_DONE;
 	}
 	if (result != SHADOW_FAULT)
 		return emulate_access(s, exit, result, walk.gpa.v >> PAGE_SHIFT);
 	s->counts.injected++;
+	soft_blame(s, CAUSE_FAULT);
 	vcpu_raise_page(s->vcpu, address, walk.error);
 	return STEP_FAULT;
 }
@@ -193,12 +220,15 @@ enum step soft_trap(struct soft *s, struct exit *exit)
 
 	if (vector >= VECTOR_IRQ) {
 		s->counts.interrupts++;
+		soft_blame(s, CAUSE_INTERRUPT);
 		exit->kind = EXIT_INTERRUPT;
 		exit->value = vector;
 		return STEP_EXIT;
 	}
-	if (s->way == WAY_TRANSLATED && s->xlate.where.place >= XLATE_EXIT)
+	if (s->way == WAY_TRANSLATED && s->xlate.where.place >= XLATE_EXIT) {
+		soft_blame(s, CAUSE_LINK);
 		return STEP_DONE; /* the HLT of a way out: EIP is where it leads */
+	}
 	switch (vector) {
 	case VECTOR_PF:
 		return page_fault(s, exit);

@@ -18,9 +18,6 @@
 #define CODE_MIN   (256 * KIB)
 #define CODE_MAX   (8 * MIB)
 
-/* So many emulated writes in a row, and a frame of code is let go. */
-#define STREAK_MOST 16u
-
 static u32 ring3_start(void)
 {
 	return memory_window_start() + WINDOW_RING3;
@@ -140,9 +137,11 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 		.limit = v->seg[CS].limit,
 		.cs = v->seg[CS].selector,
 		.indirect = indirect,
+		.trap_loads = s->loose[0] || s->loose[1],
 	};
 	struct xlate_block *b;
 
+	soft_blame(s, CAUSE_TRANSLATE);
 	if (!find_source(s->vcpu, &from))
 		return NULL;
 	b = xlate_translate(s->xlate.cache, &from);
@@ -278,14 +277,16 @@ void soft_xlate_release(struct soft *s, u32 gfn)
 	gmem_unwatch(s->vcpu->mem, gfn, WATCH_CODE);
 }
 
-/* A frame that is written again and again holds data as well, or is about to hold something else. */
 void soft_xlate_written(struct soft *s, gpa_t address, u32 bytes)
 {
-	struct soft_xlate *x = &s->xlate;
 	u32 gfn = address.v >> PAGE_SHIFT;
 
-	x->streak = gfn == x->written ? x->streak + 1 : 1;
-	x->written = gfn;
-	if (x->streak >= STREAK_MOST || !xlate_written(x->cache, gfn, address.v & PAGE_MASK, bytes))
+	if (s->streak >= STREAK_MOST ||
+		!xlate_written(s->xlate.cache, gfn, address.v & PAGE_MASK, bytes))
 		soft_xlate_release(s, gfn);
+}
+
+void soft_xlate_forget(struct soft *s)
+{
+	xlate_flush(s->xlate.cache);
 }

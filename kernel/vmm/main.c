@@ -23,7 +23,7 @@ static void say_usage(void)
 	console_say(
 		"    -initrd \"tinyos.elf vm=red mem=8M,tinyos.elf vm=blue mem=8M -- name=blue\"");
 	console_say("Modules of the same vm= after the first are that guest's own modules.");
-	console_say("Options, by -append: trace quantum=MS log=quiet|normal color raw=MACHINE "
+	console_say("Options, by -append: trace meter quantum=MS log=quiet|normal color raw=MACHINE "
 		    "window=0xADDRESS");
 }
 

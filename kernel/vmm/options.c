@@ -91,6 +91,8 @@ static const char *monitor_option(char *word, struct monitor_options *options)
 		return check_window(value);
 	if (!strcmp(word, "trace"))
 		console->trace = true;
+	else if (!strcmp(word, "meter"))
+		engine_meter = true;
 	else if (!strcmp(word, "color"))
 		console->color = true;
 	else if (!strcmp(word, "log=quiet") || !strcmp(word, "log=normal"))
@@ -98,7 +100,7 @@ static const char *monitor_option(char *word, struct monitor_options *options)
 	else if ((value = value_of(word, "raw")) && *value && strlen(value) < VM_NAME)
 		print_to(console->raw, sizeof console->raw, "%s", value);
 	else
-		return complain("unknown option %s; known are: trace quantum=MS log=quiet|normal "
+		return complain("unknown option %s; known are: trace meter quantum=MS log=quiet|normal "
 				"color raw=MACHINE window=0xADDRESS",
 			word);
 	return NULL;

@@ -1,7 +1,7 @@
 /*
  * What the command lines say.
  *
- *   cave.elf:  trace quantum=MS log=quiet|normal color raw=MACHINE window=0xADDRESS
+ *   cave.elf:  trace meter quantum=MS log=quiet|normal color raw=MACHINE window=0xADDRESS
  *   a module:  FILE vm=NAME mem=SIZE engine=direct|translate disk=hda -- what the guest gets
  *   its disk:  FILE vm=NAME disk
  */

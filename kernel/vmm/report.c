@@ -1,6 +1,7 @@
 /* What is said of a machine that had to be stopped. */
 #include "vmm/report.h"
 
+#include "base/math64.h"
 #include "base/printf.h"
 #include "cpu/insn.h"
 #include "cpu/mnemonic.h"
@@ -17,6 +18,32 @@ static const char *const exit_names[EXIT_KIND_COUNT] = {
 	[EXIT_SHUTDOWN] = "shutdown",
 	[EXIT_UNSUPPORTED] = "unsupported",
 };
+
+static const char *const cause_names[CAUSE_COUNT] = {
+	[CAUSE_OTHER] = "other",
+	[CAUSE_INTERRUPT] = "interrupt",
+	[CAUSE_LINK] = "link",
+	[CAUSE_TRANSLATE] = "translate",
+	[CAUSE_SHADOW] = "shadow",
+	[CAUSE_FAULT] = "fault",
+	[CAUSE_PORT] = "port",
+	[CAUSE_INT] = "int",
+	[CAUSE_IRET] = "iret",
+	[CAUSE_CONTROL] = "control",
+	[CAUSE_INVLPG] = "invlpg",
+	[CAUSE_TIME] = "rdtsc",
+};
+
+void report_meter(struct vm *vm)
+{
+	const struct engine_counts *c = vm->engine->counts(&vm->vcpu);
+
+	for (unsigned cause = 0; cause < CAUSE_COUNT && engine_meter; cause++)
+		if (c->visits[cause])
+			console_say("%s: meter: %s %u visits, %u kiloticks", vm->name,
+				cause_names[cause], c->visits[cause],
+				(u32)div64(c->ticks[cause], 1000));
+}
 
 const char *report_exit_name(enum exit_kind kind)
 {

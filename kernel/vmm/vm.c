@@ -114,6 +114,7 @@ void vm_end(struct vm *vm, bool well, const char *how)
 	vm->state = VM_ENDED;
 	vm->ended_well = well;
 	console_say("%s %s", vm->name, how);
+	report_meter(vm);
 	console_focus();
 }
 
@@ -130,5 +131,6 @@ void vm_kill(struct vm *vm, const char *reason, ...)
 	vm->state = VM_ENDED;
 	console_say("%s was stopped: %s", vm->name, text);
 	report_machine(vm);
+	report_meter(vm);
 	console_focus();
 }

@@ -309,16 +309,27 @@ static bool is_real(unsigned sreg)
 	return sreg == DS || sreg == ES || sreg == FS;
 }
 
-/* MOV r/m, Sreg and MOV Sreg, r/m. */
-static enum flow move_segment(struct translation *t)
+/* MOV r/m, Sreg. */
+static enum flow read_segment(struct translation *t)
 {
 	return is_real(t->insn.reg) ? copy(t) : trap(t);
 }
 
+/* MOV Sreg, r/m. */
+static enum flow load_segment(struct translation *t)
+{
+	return is_real(t->insn.reg) && !t->from->trap_loads ? copy(t) : trap(t);
+}
+
 /* PUSH and POP of ES CS SS DS (06 to 1f) and FS GS (0f a0 to a9): the register is in bits 3 to 5. */
-static enum flow stack_segment(struct translation *t)
+static enum flow push_segment(struct translation *t)
 {
 	return is_real(t->insn.opcode >> 3 & 7) ? copy(t) : trap(t);
+}
+
+static enum flow pop_segment(struct translation *t)
+{
+	return is_real(t->insn.opcode >> 3 & 7) && !t->from->trap_loads ? copy(t) : trap(t);
 }
 
 static enum flow push_cs(struct translation *t)
@@ -334,7 +345,7 @@ static enum flow load_pointer(struct translation *t)
 {
 	bool real = t->insn.opcode < OPCODE_0F || t->insn.opcode == (OPCODE_0F | 0xb4);
 
-	return real ? copy(t) : trap(t);
+	return real && !t->from->trap_loads ? copy(t) : trap(t);
 }
 
 /*
@@ -356,15 +367,17 @@ static enum flow group_6(struct translation *t)
 
 /* The opcode map, one byte (SDM 2D table A-2). What is empty is copied. */
 static const translator one_byte[256] = {
-	[0x06] = stack_segment,
-	[0x07] = stack_segment,
+	[0x06] = push_segment,
+	[0x07] = pop_segment,
 	[0x0e] = push_cs,
-	[0x16 ... 0x17] = stack_segment,
-	[0x1e ... 0x1f] = stack_segment,
+	[0x16] = push_segment,
+	[0x17] = pop_segment,
+	[0x1e] = push_segment,
+	[0x1f] = pop_segment,
 	[0x6c ... 0x6f] = trap, /* INS OUTS */
 	[0x70 ... 0x7f] = jump_if,
-	[0x8c] = move_segment,
-	[0x8e] = move_segment,
+	[0x8c] = read_segment,
+	[0x8e] = load_segment,
 	[0x9a] = trap_and_end, /* CALL far */
 	[0x9c] = pushf,
 	[0x9d] = popf,
@@ -396,9 +409,11 @@ static const translator two_byte[256] = {
 	[0x20 ... 0x23] = trap, /* MOV CR, MOV DR */
 	[0x30 ... 0x35] = trap, /* WRMSR RDTSC RDMSR RDPMC SYSENTER SYSEXIT */
 	[0x80 ... 0x8f] = jump_if,
-	[0xa0 ... 0xa1] = stack_segment,
+	[0xa0] = push_segment,
+	[0xa1] = pop_segment,
 	[0xa2] = trap, /* CPUID */
-	[0xa8 ... 0xa9] = stack_segment,
+	[0xa8] = push_segment,
+	[0xa9] = pop_segment,
 	[0xaa] = trap, /* RSM */
 	[0xb2] = load_pointer,
 	[0xb4 ... 0xb5] = load_pointer,

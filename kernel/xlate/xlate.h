@@ -126,6 +126,7 @@ struct xlate_source {
 	u32 limit;       /* of CS: no byte beyond it is code */
 	u16 cs;          /* the selector that PUSH CS pushes */
 	bool indirect;   /* an indirect transfer has asked for it */
+	bool trap_loads; /* of DS, ES and FS too: their descriptors may have changed unnoticed */
 	const u8 *code;  /* the bytes from EIP to the end of its page */
 	unsigned bytes;
 	u8 next[INSN_MAX - 1]; /* the first bytes of the next linear page, */
