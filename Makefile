@@ -143,7 +143,8 @@ unit: $(UNIT_TESTS) $(BUILD)/cave.elf guests
 test: unit
 	$(PYTHON) -m pytest -q $(PYTEST) kernel/test guest-tiny/test tools/test grading/selftest
 
-PYTEST ?= -n $(shell nproc) -p no:cacheprovider
+# -rs: what is skipped is named, and why.
+PYTEST ?= -n $(shell nproc) -rs -p no:cacheprovider
 
 .PHONY: clean
 clean:
