@@ -50,7 +50,8 @@ static const char *check_header(const struct boot_module *m, const struct linux_
 		return "it is a zImage, which loads at 64 KiB: build a bzImage";
 	if (h->version >= LINUX_2_12 && h->xloadflags & LINUX_IS_64_BIT)
 		return "it is a 64-bit kernel: take one for i386, like Debian's linux-image-686";
-	if (m->bytes < code_offset(h) || bytes < (u64)h->syssize * 16)
+	/* syssize is rounded up; memtest86+ does not fill the file up to it. */
+	if (m->bytes < code_offset(h) || (u64)bytes + 15 < (u64)h->syssize * 16)
 		return "its bzImage is cut short or damaged";
 	if (h->code32_start < LINUX_LOAD_ADDRESS || h->code32_start - LINUX_LOAD_ADDRESS >= bytes)
 		return loader_complain(
