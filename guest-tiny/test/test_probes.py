@@ -555,6 +555,23 @@ EXPECTED = {
         movd: {5+1}
         push: {4}
         data and stack beside it: 00001388""",
+    # SDM 3A 5.6 to 5.8, 2A LAR: the same rules as for loads, but for P. A monitor's selectors are beyond this table.
+    "selectors_user": """
+        0003: ds+ es+ fs+ gs+ ss 13/0 jmp 13/0 call 13/0 ret 13/0 iret 13/0 lar - lsl - r- w-
+        0008: ds 13/8 es 13/8 fs 13/8 gs 13/8 ss 13/8 jmp 13/8 call 13/8 ret 13/8 iret 13/8 lar - lsl - r- w-
+        001b: ds+ es+ fs+ gs+ ss 13/18 jmp+ call+ ret+ iret+ lar 00c0fa00 lsl ffffffff r+ w-
+        0023: ds+ es+ fs+ gs+ ss+ jmp 13/20 call 13/20 ret 13/20 iret 13/20 lar 00c0f200 lsl ffffffff r+ w+
+        00bb: ds 11/b8 es 11/b8 fs 11/b8 gs 11/b8 ss 12/b8 jmp 13/b8 call 13/b8 ret 13/b8 iret 13/b8 lar 00c07200 lsl ffffffff r+ w+
+        ff88: ds 13/ff88 es 13/ff88 fs 13/ff88 gs 13/ff88 ss 13/ff88 jmp 13/ff88 call 13/ff88 ret 13/ff88 iret 13/ff88 lar - lsl - r- w-
+        ffab: ds 13/ffa8 es 13/ffa8 fs 13/ffa8 gs 13/ffa8 ss 13/ffa8 jmp 13/ffa8 call 13/ffa8 ret 13/ffa8 iret 13/ffa8 lar - lsl - r- w-""",
+    "selectors_kernel": """
+        0008: ds+ es+ fs+ gs+ ss 13/8 jmp+ call+ ret+ iret+ lar 00c09a00 lsl ffffffff r+ w-
+        0010: ds+ es+ fs+ gs+ ss+ jmp 13/10 call 13/10 ret 13/10 iret 13/10 lar 00c09200 lsl ffffffff r+ w+
+        0013: ds 13/10 es 13/10 fs 13/10 gs 13/10 ss 13/10 jmp 13/10 call 13/10 ret 13/10 iret 13/10 lar - lsl - r- w-
+        0018: ds+ es+ fs+ gs+ ss 13/18 jmp 13/18 call 13/18 ret 13/18 iret 13/18 lar 00c0fa00 lsl ffffffff r+ w-
+        ffa8: ds 13/ffa8 es 13/ffa8 fs 13/ffa8 gs 13/ffa8 ss 13/ffa8 jmp 13/ffa8 call 13/ffa8 ret 13/ffa8 iret 13/ffa8 lar - lsl - r- w-
+        ffa8: ds+ es+ fs+ gs+ ss+ jmp 13/ffa8 call 13/ffa8 ret 13/ffa8 iret 13/ffa8 lar 00c09200 lsl ffffffff r+ w+
+        fff8: ds+ es+ fs+ gs+ ss+ jmp 13/fff8 call 13/fff8 ret 13/fff8 iret 13/fff8 lar 00c09200 lsl ffffffff r+ w+""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
@@ -628,6 +645,7 @@ NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
     "flags": "the same, and IOPL",
     "phases_flags": "the same",
+    "selectors_kernel": "LAR, LSL, VERR and VERW neither, and loads that are silent",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
 }
 NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "stack_gone", "wild_cr3", "bad_descriptor", "garbage",
