@@ -145,7 +145,7 @@ void control_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 
 /*
  * The few that a kernel touches on a processor of this family without asking first (SDM 4 table 2-20).
- * Microcode has revision 0: nothing has been loaded. To read it a kernel writes 0, then asks CPUID.
+ * To read the microcode's revision a kernel writes 0, asks CPUID, and reads it: what is written is lost.
  */
 bool control_read_msr(const struct vcpu *v, u32 msr, u64 *value)
 {
@@ -154,8 +154,10 @@ bool control_read_msr(const struct vcpu *v, u32 msr, u64 *value)
 		*value = v->tsc + v->tsc_offset;
 		return true;
 	case MSR_PLATFORM_ID:
-	case MSR_MICROCODE:
 		*value = 0;
+		return true;
+	case MSR_MICROCODE:
+		*value = 1ull << 32; /* revision 1, as QEMU says */
 		return true;
 	default:
 		return false;
