@@ -9,7 +9,8 @@ GUEST_LIB := $(call guest_obj,$(wildcard guest-tiny/lib/*.[cS]) kernel/base/stri
 PROBES    := $(patsubst guest-tiny/probes/%.c,%,$(sort $(wildcard guest-tiny/probes/*.c)))
 OS_OBJ    := $(call guest_obj,$(sort $(wildcard guest-tiny/os/*.[cS])))
 OS_USER   := $(patsubst guest-tiny/os/user/%.c,%,$(filter-out %/user.c,$(sort $(wildcard guest-tiny/os/user/*.c))))
-GUESTS    := $(PROBES:%=$(BUILD)/guest/%.elf) $(if $(OS_OBJ),$(BUILD)/guest/tinyos.elf)
+FUZZ_OBJ  := $(call guest_obj,$(sort $(wildcard guest-tiny/fuzz/*.[cS])))
+GUESTS    := $(PROBES:%=$(BUILD)/guest/%.elf) $(if $(OS_OBJ),$(BUILD)/guest/tinyos.elf) $(if $(FUZZ_OBJ),$(BUILD)/guest/fuzz.elf)
 
 .PHONY: guests
 guests: $(GUESTS)
@@ -26,6 +27,10 @@ $(BENCHES): $(BUILD)/guest/bench/%.elf: guest-tiny/lib/guest.ld $(call guest_obj
 	@mkdir -p $(@D) && $(GUEST_LINK)
 
 $(BUILD)/guest/tinyos.elf: guest-tiny/lib/guest.ld $(OS_OBJ) $(GUEST_LIB)
+	$(GUEST_LINK)
+
+# Runs the random programs that tools/fuzz makes.
+$(BUILD)/guest/fuzz.elf: guest-tiny/lib/guest.ld $(FUZZ_OBJ) $(GUEST_LIB)
 	$(GUEST_LINK)
 
 # The system's programs, each an ELF file twice: with symbols for GDB, and stripped, to lie in the system's image.

@@ -1,0 +1,150 @@
+/*
+ * What a random program meets: every exception and interrupt is recorded with all registers, then the
+ * program goes on. A fault would come again and again, so that its instruction is skipped.
+ */
+#include "base/string.h"
+#include "fuzz.h"
+#include "guard_stack.h"
+#include "insn.h"
+#include "machine.h"
+#include "pic.h"
+#include "segment.h"
+#include "trap.h"
+#include "x86/regs.h"
+
+#define EVENTS_MOST 60u  /* but single steps */
+#define STEPS_MOST  600u /* then TF is taken away */
+
+static struct {
+	u32 hash, events, steps, esp;
+} record;
+
+static u32 esp_of(const struct frame *f)
+{
+	return frame_from_user(f) ? f->esp : (u32)&f->esp;
+}
+
+static u16 fs_and_gs(void)
+{
+	u16 fs, gs;
+
+	asm volatile("movw %%fs, %0; movw %%gs, %1" : "=r"(fs), "=r"(gs));
+	return fs << 8 ^ gs;
+}
+
+static void say(const struct frame *f, u32 dr6)
+{
+	print("  vector %x error %x at %x:%x flags %x cr2 %x dr6 %x ds %x es %x fs^gs %x\n",
+		f->vector, f->error, f->cs, f->eip, f->eflags, cr2_get(), dr6, f->ds, f->es,
+		fs_and_gs());
+	print("    eax %x ecx %x edx %x ebx %x esp %x ebp %x esi %x edi %x\n", f->eax, f->ecx,
+		f->edx, f->ebx, esp_of(f), f->ebp, f->esi, f->edi);
+}
+
+/* PUSH of a segment register may leave the upper half of its word as it was: the low one counts. */
+static void mix_frame(const struct frame *f, u32 dr6)
+{
+	const u32 values[] = {f->vector, f->error, f->eip, f->cs & 0xffff, f->eflags, f->eax,
+		f->ecx, f->edx, f->ebx, esp_of(f), f->ebp, f->esi, f->edi, f->ds & 0xffff,
+		f->es & 0xffff, cr2_get(), dr6, fs_and_gs()};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
+		record.hash = fuzz_mix(record.hash, values[i]);
+	if (fuzz_program->flags & PROGRAM_VERBOSE)
+		say(f, dr6);
+}
+
+NORETURN static void finish(u32 esp)
+{
+	record.esp = esp;
+	guard_unwind(0);
+}
+
+/* The offsets lie behind the three codes, in rising order. */
+static u32 next_instruction(u32 eip)
+{
+	const struct program *p = fuzz_program;
+	const u16 *start = (const u16 *)((const u8 *)(p + 1) + 2 * ALIGN_UP(p->code_bytes, 4) +
+					 ALIGN_UP(p->user_bytes, 4));
+	u32 offset = (eip & 0xffff) - p->code_at;
+
+	if (eip - CODE >= OTHER + CODE_PAGES * PAGE_SIZE - CODE)
+		return 0;
+	for (u32 i = 0; i + 1 < p->starts; i++)
+		if (start[i] == offset)
+			return eip - offset + start[i + 1];
+	return 0;
+}
+
+/* User mode goes on with its last instruction, which leads back to the kernel. */
+static void skip(struct frame *f)
+{
+	f->eip = frame_from_user(f) ? USER : next_instruction(f->eip);
+	if (!f->eip)
+		finish(0);
+}
+
+static void on_debug(struct frame *f, u32 dr6)
+{
+	if (dr6 & DR6_BS && ++record.steps >= STEPS_MOST)
+		f->eflags &= ~EFLAGS_TF;
+	if (dr6 & 0xf) {
+		record.events++;
+		f->eflags |= EFLAGS_RF; /* the instruction with the breakpoint runs now */
+	}
+	dr6_set(0);
+}
+
+static void on_serial(void)
+{
+	in8(COM1 + 2);
+	out8(COM1 + 1, 0);
+	irq_eoi(IRQ_COM1);
+}
+
+static void on_trap(struct frame *f)
+{
+	u32 dr6 = f->vector == VECTOR_DB ? dr6_get() & ~DR6_FIXED : 0;
+
+	if (f->vector == PIC_VECTOR + IRQ_TIMER) {
+		irq_eoi(IRQ_TIMER);
+		return;
+	}
+	mix_frame(f, dr6);
+	if (f->vector == END_VECTOR)
+		finish(esp_of(f));
+	if (f->vector != VECTOR_DB)
+		record.events++;
+	if (record.events > EVENTS_MOST)
+		finish(0);
+	if (f->vector == VECTOR_DB)
+		on_debug(f, dr6);
+	else if (f->vector == PIC_VECTOR + IRQ_COM1)
+		on_serial();
+	else if (f->vector < 32 && f->vector != VECTOR_BP && f->vector != VECTOR_OF)
+		skip(f);
+}
+
+void events_init(void)
+{
+	trap_set_default(on_trap);
+	trap_gate(CALL_VECTOR, TYPE_TRAP_GATE32, 3);
+	trap_gate(VECTOR_BP, TYPE_TRAP_GATE32, 3);
+}
+
+void events_start(void)
+{
+	memset(&record, 0, sizeof record);
+	idt[RETURN_VECTOR] =
+		gate_make(KERNEL_CODE, fuzz_program->user_return, TYPE_INTERRUPT_GATE32, 3);
+}
+
+u32 events_hash(void)
+{
+	return record.hash;
+}
+
+u32 events_esp(void)
+{
+	return record.esp;
+}

@@ -1,0 +1,78 @@
+"""Runs programs on the bare machine or in the cave; a machine that a program kills is started again behind it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cavegrade.qemu import End, boot
+
+from fuzz.program import Program, blob
+
+BUILD = Path(os.environ.get("BUILD", Path(__file__).resolve().parents[2] / "build"))
+HOST_LIMIT = 1200.0
+
+
+BARE, DIRECT, TRANSLATE = "bare", "direct", "translate"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a machine made of one program."""
+
+    line: str  # two hashes; or how it died
+    events: tuple[str, ...] = ()  # if the program was verbose
+
+
+def boot_with(file: Path, engine: str, count: int):
+    """A budget of virtual time for each program: several times what it takes."""
+    guest = BUILD / "guest/fuzz.elf"
+    if engine == BARE:
+        result = boot(guest, [(file, "")], budget=2 + count / 50, host_limit=HOST_LIMIT if count > 100 else 15, steps=0)
+        return result, result.lines_by_machine.get("", [])
+    modules = [(guest, f"vm=red mem=32M engine={engine}"), (file, "vm=red")]
+    result = boot(BUILD / "cave.elf", modules, budget=10 + count / 5, host_limit=HOST_LIMIT if count > 100 else 15, steps=0)
+    return result, result.lines_by_machine.get("red", [])
+
+
+def how_it_died(result) -> str:
+    said = [line for line in result.lines_by_machine.get("cave", []) if "red" in line or "panic" in line]
+    others = [line for line in result.console.splitlines() if "guest: " in line]
+    return " / ".join(["died: " + (result.why if result.end is not End.EXIT else "ended"), *others[-3:], *said[-3:]])
+
+
+def parse(lines: list[str], seen: dict[int, Seen]) -> bool:
+    """Takes what was said; true if the machine came to its end."""
+    events: list[str] = []
+    for line in lines:
+        if line.startswith(" "):
+            events.append(line)
+            continue
+        words = line.split()
+        if len(words) == 3 and not line.startswith("guest"):
+            seen[int(words[0], 16)] = Seen(" ".join(words[1:]), tuple(events))
+            events = []
+        elif line == "end":
+            return True
+    return False
+
+
+def run(programs: list[Program], engine: str) -> dict[int, Seen]:
+    """By number, what became of each."""
+    seen: dict[int, Seen] = {}
+    while programs:
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
+            file = Path(directory) / "programs"
+            file.write_bytes(blob(programs))
+            result, lines = boot_with(file, engine, len(programs))
+        ended = parse(lines, seen)
+        rest = [p for p in programs if p.number not in seen]
+        if ended or not rest:
+            break
+        print("   ", rest[0].number, how_it_died(result), {k: hex(v) for k, v in result.registers.items() if k in ("EIP","ESP","EFL","CR2","CR0","CS","SS","HLT", "ECX")}, flush=True)
+        partial = tuple(line for line in lines[-8:] if line.startswith(" "))
+        seen[rest[0].number] = Seen(how_it_died(result), partial)
+        programs = rest[1:]
+    return seen
