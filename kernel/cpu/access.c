@@ -64,8 +64,8 @@ struct manner {
 	bool set_ad;
 };
 
-/* The span of bytes that all lie in one page. */
-static enum step translate_page(
+/* By the guest's tables; what they say is remembered if it has left its marks there. */
+static enum step walk_page(
 	struct vcpu *v, gva_t linear, unsigned bytes, struct manner how, struct span *span)
 {
 	struct paging paging = vcpu_paging(v);
@@ -75,7 +75,23 @@ static enum step translate_page(
 		vcpu_raise_page(v, linear, walk.error);
 		return STEP_FAULT;
 	}
+	if (how.set_ad)
+		tlb_enter(&v->tlb, v->mem, &paging, linear, &walk);
 	*span = (struct span){walk.gpa, bytes, gmem_is_ram(v->mem, walk.gpa, bytes)};
+	return STEP_DONE;
+}
+
+/* The span of bytes that all lie in one page. */
+static inline enum step translate_page(
+	struct vcpu *v, gva_t linear, unsigned bytes, struct manner how, struct span *span)
+{
+	const struct tlb_entry *e = tlb_find(&v->tlb, linear, how.access, how.cpl);
+
+	if (!e)
+		return walk_page(v, linear, bytes, how, span);
+	span->at = gpa((e->frame & PTE_FRAME) | (linear.v & PAGE_MASK));
+	span->bytes = bytes;
+	span->ram = e->frame & TLB_RAM;
 	return STEP_DONE;
 }
 

@@ -220,15 +220,29 @@ bool cpu_emulates(const struct insn *insn)
 	return found && found != floating_point;
 }
 
+static void flush_tlb(struct vcpu *v, const struct emulation *e)
+{
+	if (e->effects & EFFECT_FLUSH)
+		tlb_flush(&v->tlb);
+	if (e->effects & EFFECT_CR3)
+		tlb_switch(&v->tlb);
+	if (e->effects & EFFECT_INVLPG)
+		tlb_invlpg(&v->tlb, e->page);
+}
+
 enum step cpu_emulate(struct vcpu *v, struct emulation *e)
 {
 	handler run = find_handler(e->insn.opcode);
+	enum step step;
 
 	if (!run)
 		return emulation_unsupported(e, "the emulator does not know this instruction");
 	e->used = 0;
 	v->shadow = false; /* this is the one instruction that interrupts had to wait for */
-	return run(v, e);
+	step = run(v, e);
+	if (e->effects & (EFFECT_FLUSH | EFFECT_CR3 | EFFECT_INVLPG))
+		flush_tlb(v, e);
+	return step;
 }
 
 /* Reads and writes are numbered together, in the order in which the instruction makes them. */

@@ -6,6 +6,7 @@
 
 #include "base/types.h"
 #include "mmu/gmem.h"
+#include "mmu/tlb.h"
 #include "mmu/walk.h"
 #include "x86/desc.h"
 #include "x86/regs.h"
@@ -70,6 +71,9 @@ struct vcpu {
 
 	struct gmem *mem;
 	void *engine; /* the state of the engine that runs it */
+
+	/* Of emulated accesses. cpu_emulate() drops what an instruction flushes. */
+	struct tlb tlb;
 };
 
 /* The privilege level up to which interrupts and ports are a program's own affair (SDM 1 3.4.3.3). */

@@ -59,9 +59,11 @@ static inline u32 pte(u32 linear)
 	return peek(TABLE + 4 * pte_index(linear));
 }
 
+/* And INVLPG, as any kernel does. */
 static inline void set_pte(u32 linear, u32 entry)
 {
 	poke(TABLE + 4 * pte_index(linear), entry);
+	tlb_invlpg(&v.tlb, gva(linear));
 }
 
 /* The first 4 MiB map to the frames of their numbers. */
@@ -72,6 +74,7 @@ static inline void turn_paging_on(void)
 		set_pte(linear, linear | MAPPED);
 	v.cr3 = DIRECTORY;
 	v.cr0 |= CR0_PG | CR0_WP;
+	tlb_flush(&v.tlb);
 }
 
 /* Puts the instruction at EIP and runs it for the first time. Only for code that maps to itself. */

@@ -158,9 +158,11 @@ static inline int guest_stop(void **state)
 	return 0;
 }
 
+/* And INVLPG, as any kernel does. */
 static inline void map_page(u32 page, u32 entry)
 {
 	poke32(TABLE + page / PAGE_SIZE * 4, entry);
+	tlb_invlpg(&v.tlb, gva(page));
 }
 
 static inline void paging_on(void)
@@ -170,6 +172,7 @@ static inline void paging_on(void)
 		map_page(page, page | PTE_P | PTE_W | PTE_U);
 	v.cr3 = DIRECTORY;
 	v.cr0 |= CR0_PG | CR0_WP;
+	tlb_flush(&v.tlb);
 }
 
 static inline enum step emulate_bytes(const u8 *bytes, unsigned count)
