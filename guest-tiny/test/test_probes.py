@@ -341,9 +341,9 @@ EXPECTED = {
         at e3fff000 faulting: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}""",
     "count": "",
     "flood": "",
-    # SDM 2A CPUID: a leaf beyond the highest answers as that one; 2 and 4 end the list of caches with type 0.
+    # SDM 2A CPUID: leaf 4 ends its list of caches with type 0.
     "cpuid": """
-        leaf 0.0: 00000007 756e6547 6c65746e 49656e69
+        vendor: 756e6547 49656e69 6c65746e
         leaf 1.0: 00000673 00000800 00000000 0380a13d
         leaf 2.0: 00000001 00000000 0000004d 002c307d
         leaf 3.0: 00000000 00000000 00000000 00000000
@@ -351,16 +351,13 @@ EXPECTED = {
         leaf 5.0: 00000000 00000000 00000003 00000000
         leaf 6.0: 00000000 00000000 00000000 00000000
         leaf 7.0: 00000000 00000000 00000004 00000000
-        leaf 8.0: 00000000 00000000 00000004 00000000
         leaf 4.1: 00000122 01c0003f 0000003f 00000001
         leaf 4.2: 00000143 03c0003f 00000fff 00000001
         leaf 4.3: 00000163 03c0003f 00003fff 00000006
         leaf 4.4: 00000000 00000000 00000000 00000000
         leaf 1.1: 00000673 00000800 00000000 0380a13d
         leaf 7.1: 00000000 00000000 00000000 00000000
-        leaf 80000000.0: 00000000 00000000 00000004 00000000
-        leaf 80000001.0: 00000000 00000000 00000004 00000000
-        leaf c0000000.0: 00000000 00000000 00000004 00000000
+        extended leaves: 0
         user as kernel: 1""",
     # What it is for is in kernel/test/test_loader.py.
     "linux_entry": """

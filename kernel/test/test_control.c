@@ -189,6 +189,17 @@ static void cpuid_answers_a_leaf_beyond_the_highest_as_that_one(void **state)
 	assert_memory_equal(highest, beyond, sizeof highest);
 }
 
+/* The TSC is the machine's clock: nanoseconds. */
+static void cpuid_tells_the_rate_of_the_tsc(void **state)
+{
+	u32 crystal[4], mhz[4];
+
+	control_cpuid(0x15, 0, crystal);
+	assert_int_equal((u64)crystal[2] * crystal[1] / crystal[0], 1000000000);
+	control_cpuid(0x16, 0, mhz);
+	assert_int_equal(mhz[0], 1000);
+}
+
 /* Caches end where type 0 stands; other leaves do not look at ECX (SDM 2A CPUID). */
 static void cpuid_looks_at_ecx_where_a_leaf_has_parts(void **state)
 {
@@ -241,6 +252,7 @@ int main(void)
 		guest_test(real_cr0_serves_guest_and_monitor),
 		guest_test(real_cr4_traps_what_the_guest_asks_for_and_never_more_than_there_is),
 		guest_test(cpuid_answers_a_leaf_beyond_the_highest_as_that_one),
+		guest_test(cpuid_tells_the_rate_of_the_tsc),
 		guest_test(cpuid_looks_at_ecx_where_a_leaf_has_parts),
 		guest_test(the_msrs_of_this_family_answer_and_no_others),
 	};
