@@ -569,6 +569,44 @@ EXPECTED = {
         ffa8: ds 13/ffa8 es 13/ffa8 fs 13/ffa8 gs 13/ffa8 ss 13/ffa8 jmp 13/ffa8 call 13/ffa8 ret 13/ffa8 iret 13/ffa8 lar - lsl - r- w-
         ffa8: ds+ es+ fs+ gs+ ss+ jmp 13/ffa8 call 13/ffa8 ret 13/ffa8 iret 13/ffa8 lar 00c09200 lsl ffffffff r+ w+
         fff8: ds+ es+ fs+ gs+ ss+ jmp 13/fff8 call 13/fff8 ret 13/fff8 iret 13/fff8 lar 00c09200 lsl ffffffff r+ w+""",
+    # SDM 3A 3.4.3: the hidden part counts until the register is loaded. 3.5.1: an entry's last byte lies within the limit.
+    "stale_segments": """
+        not there: vector 13 error 38 eip +38 cs 8 flags 0 eax {S}
+        another: returned {6}
+        counted: 4
+        counted: 2
+        user loads: vector 13 error 48 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4""",
+    "ldt": """
+        data: returned {0}
+        handled: c
+        stack: returned {S}
+        flat stack: returned {S+1}
+        user code: returned {S+1}
+        handled: 27
+        the kernel's: vector 13 error 14 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
+        limit 71
+        last: returned {0}
+        limit 70
+        last: vector 13 error 44 eip +11 cs 8 flags 0 eax {S}
+        null's neighbour: vector 13 error 4 eip +11 cs 8 flags 0 eax {S}
+        far beyond: vector 13 error fffc eip +11 cs 8 flags 0 eax {S}
+        code: vector 13 error c eip +5 cs 8 flags 0 eax {S}
+        no table: vector 13 error 14 eip +11 cs 8 flags 0 eax {S}
+        still a's: returned {0}
+        its descriptor gone: returned {0}
+        and loaded: returned {2}
+        not present: vector 11 error 14 eip +11 cs 8 flags 0 eax {S}
+        after lldt 0: returned {2}
+        half of it gone: vector 14 error 0 eip +11 cs 8 flags 0 eax {S} cr2 00c01010""",
+    "selector_reads": """
+        mov cs: returned 00000008
+        mov, 16 bits: returned ffff0010
+        push ss: returned 00000010
+        far call: returned 00000008
+        str: returned 00000028
+        stale: mov: returned 00000038
+        stale: load: vector 13 error 38 eip +18 cs 8 flags 0 eax 00000038
+        stale: code: returned 00300030""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
@@ -657,6 +695,7 @@ NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
     "flags": "the same, and IOPL",
     "phases_flags": "the same",
+    "selector_reads": "MOV and PUSH from segment registers do not trap, nor does a far call that pushes CS",
     "selectors_kernel": "LAR, LSL, VERR and VERW neither, and loads that are silent",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
 }
