@@ -57,6 +57,32 @@ enum step access_segment(
 	return STEP_DONE;
 }
 
+/*
+ * The short way, which nearly all accesses take: bytes within a page of RAM that the TLB knows, and
+ * nobody who wants to hear of a write. NULL: it has to be the long way.
+ */
+static inline void *find_bytes(
+	struct vcpu *v, gva_t linear, unsigned bytes, enum access access, unsigned cpl)
+{
+	const struct tlb_entry *e = tlb_find(&v->tlb, linear, access, cpl);
+	unsigned offset = linear.v & PAGE_MASK;
+
+	if (!e || !(e->frame & TLB_RAM) || offset + bytes > PAGE_SIZE)
+		return NULL;
+	if (access == ACCESS_WRITE && gmem_watchers(v->mem, e->frame >> PAGE_SHIFT))
+		return NULL;
+	return (u8 *)v->mem->map(v->mem, e->frame >> PAGE_SHIFT) + offset;
+}
+
+/* Words, since most copies are of one to six. The builtin is one instruction, aligned or not. */
+static inline void copy(void *to, const void *from, unsigned bytes)
+{
+	for (; bytes >= 4; bytes -= 4, to += 4, from += 4)
+		__builtin_memcpy(to, from, 4);
+	for (; bytes; bytes--)
+		*(u8 *)to++ = *(const u8 *)from++;
+}
+
 /* How an access goes: its kind, whose it is, and whether accessed and dirty bits are to be set. */
 struct manner {
 	enum access access;
@@ -182,8 +208,15 @@ enum step access_read(
 	gva_t linear;
 	u32 got = 0;
 	unsigned done = 0;
+	const void *bytes;
 
 	TRY(access_segment(v, seg, offset, size, false, &linear));
+	bytes = find_bytes(v, linear, size, ACCESS_READ, v->cpl);
+	if (bytes) {
+		*value = 0;
+		copy(value, bytes, size);
+		return STEP_DONE;
+	}
 	TRY(translate(v, linear, size, (struct manner){ACCESS_READ, v->cpl, true}, span));
 	for (unsigned i = 0; i < 2 && span[i].bytes; i++) {
 		u32 part = 0;
@@ -204,8 +237,14 @@ enum step access_write(
 {
 	struct span span[2];
 	gva_t linear;
+	void *bytes;
 
 	TRY(access_segment(v, seg, offset, size, true, &linear));
+	bytes = find_bytes(v, linear, size, ACCESS_WRITE, v->cpl);
+	if (bytes) {
+		copy(bytes, &value, size);
+		return STEP_DONE;
+	}
 	TRY(translate(v, linear, size, (struct manner){ACCESS_WRITE, v->cpl, true}, span));
 
 	/* Devices first: while one of them is asked, RAM must still be what it was. */
@@ -246,8 +285,7 @@ enum step access_probe_read(
 	return probe(v, seg, offset, size, ACCESS_READ);
 }
 
-/* For what the processor itself reads and writes: code, descriptors, TSS, the FPU's image. */
-enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,
+static enum step access_long_way(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,
 	enum access access, unsigned cpl)
 {
 	struct span span[2];
@@ -262,6 +300,21 @@ enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned byt
 			memset(at, 0xff, span[i].bytes); /* nothing there: the bus floats high */
 		at += span[i].bytes;
 	}
+	return STEP_DONE;
+}
+
+/* For what the processor itself reads and writes: code, descriptors, TSS, the FPU's image. */
+enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,
+	enum access access, unsigned cpl)
+{
+	void *found = find_bytes(v, linear, bytes, access, cpl);
+
+	if (!found)
+		return access_long_way(v, linear, buffer, bytes, access, cpl);
+	if (access == ACCESS_WRITE)
+		copy(found, buffer, bytes);
+	else
+		copy(buffer, found, bytes);
 	return STEP_DONE;
 }
 

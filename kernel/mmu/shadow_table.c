@@ -141,7 +141,7 @@ u32 shadow_table_guest_entry(struct shadow *s, u32 number, unsigned index)
  * What the table may hold for a page entry of the guest (SDM 3A 4.6.1, 4.8): 0, or an entry without
  * its accessed bit. Never more than mmu_walk() would allow.
  */
-static u32 translate(const struct shadow *s, const struct cached_table *t, u32 page_entry)
+static inline u32 translate(const struct shadow *s, const struct cached_table *t, u32 page_entry)
 {
 	u32 rights = t->key & page_entry, entry;
 	gpa_t frame = gpa(page_entry & PTE_FRAME);
@@ -157,25 +157,15 @@ static u32 translate(const struct shadow *s, const struct cached_table *t, u32 p
 	return entry;
 }
 
-/* Gives page `index` an entry, or none; and remembers if the table is not all global any more. */
-static void set_entry(struct shadow *s, u32 number, unsigned index, u32 entry, bool global)
+/* A page of the table that is not global: it must not outlive a switch. */
+static void set_local(struct shadow *s, struct cached_table *t)
 {
-	struct cached_table *t = record(s, number);
-
-	s->table[number][index] = entry;
-	if (!entry) {
-		bitmap_remove(&t->live, index);
-		return;
-	}
-	bitmap_add(&t->live, index);
-	if (global || !t->global)
-		return;
-	t->global = false;
-	if (is_linked(s, number))
+	if (t->global && bitmap_has(&s->own->linked, t->region))
 		bitmap_add(&s->own->local, t->region);
+	t->global = false;
 }
 
-static bool is_global(const struct paging *paging, u32 page_entry)
+static inline bool is_global(const struct paging *paging, u32 page_entry)
 {
 	return paging->pge && page_entry & PTE_G;
 }
@@ -183,12 +173,40 @@ static bool is_global(const struct paging *paging, u32 page_entry)
 u32 shadow_table_enter(
 	struct shadow *s, const struct paging *paging, u32 number, unsigned index, u32 page_entry)
 {
-	u32 entry = translate(s, record(s, number), page_entry);
+	struct cached_table *t = record(s, number);
+	u32 entry = translate(s, t, page_entry);
 
-	if (entry)
-		entry |= KEPT;
-	set_entry(s, number, index, entry, is_global(paging, page_entry));
-	return entry;
+	if (!entry) {
+		s->table[number][index] = 0;
+		bitmap_remove(&t->live, index);
+		return 0;
+	}
+	bitmap_add(&t->live, index);
+	if (!is_global(paging, page_entry))
+		set_local(s, t);
+	return s->table[number][index] = entry | KEPT;
+}
+
+/*
+ * The pages that share a word of the bitmap, in a large page: usually all are RAM and nobody watches
+ * them, so that their entries differ only in their frames.
+ */
+static bool fill_run(struct shadow *s, u32 number, unsigned first)
+{
+	struct cached_table *t = record(s, number);
+	u32 page_entry = guest_entry(t, NULL, first);
+	u32 entry = translate(s, t, page_entry), gfn = page_entry >> PAGE_SHIFT;
+
+	if (!gmem_is_ram(s->mem, gpa(page_entry & PTE_FRAME), 32 * PAGE_SIZE))
+		return false;
+	for (unsigned i = 0; i < 32; i++)
+		if (gmem_watchers(s->mem, gfn + i))
+			return false;
+	for (unsigned i = 0; i < 32; i++)
+		s->table[number][first + i] = entry + i * PAGE_SIZE;
+	t->live.word[first / 32] = ~0u;
+	t->live.words |= 1u << first / 32;
+	return true;
 }
 
 void shadow_table_prefill(
@@ -197,6 +215,8 @@ void shadow_table_prefill(
 	const struct cached_table *t = record(s, number);
 	const u32 *guest = is_large(t) ? NULL : guest_table(s, t);
 
+	if (is_large(t) && count == 32 && fill_run(s, number, first))
+		return;
 	for (unsigned i = first; i < first + count; i++)
 		if (!bitmap_has(&t->live, i))
 			shadow_table_enter(s, paging, number, i, guest_entry(t, guest, i));
@@ -211,17 +231,23 @@ static void refresh(struct shadow *s, const struct paging *paging, u32 number)
 {
 	struct cached_table *t = record(s, number);
 	const u32 *guest = guest_table(s, t);
+	u32 all = PTE_G;
 
-	t->global = true;
 	BITMAP_EACH(i, &t->live)
 	{
-		u32 old = s->table[number][i], page_entry = guest_entry(t, guest, i);
+		u32 *entry = &s->table[number][i], old = *entry;
+		u32 page_entry = guest_entry(t, guest, i);
 		u32 new = old &(PTE_A | KEPT) ? translate(s, t, page_entry) : 0;
 
 		if (new &&old & PTE_A)
 			new |= KEPT;
-		set_entry(s, number, i, new, is_global(paging, page_entry));
+		*entry = new;
+		if (new)
+			all &= page_entry;
+		else
+			bitmap_remove(&t->live, i);
 	}
+	t->global = is_global(paging, all);
 }
 
 /* --- linked and unlinked ---------------------------------------------------------------------- */
