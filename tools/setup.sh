@@ -26,7 +26,8 @@ needs_of() {
 	clean | help) ;;
 	run | run-*) echo "$run" ;;
 	gdb) echo "$run gdb" ;;
-	grade | starter | selftest | bench) echo "$grade" ;;
+	grade | starter | selftest | bench | long) echo "$grade" ;;
+	fetch) echo "make python" ;;
 	unit) echo "$unit" ;;
 	test) echo "$grade $unit gdb" ;;
 	check) echo "$build host-compiler modules clang-format cppcheck" ;;
