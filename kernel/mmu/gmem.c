@@ -23,6 +23,15 @@ static u8 *pointer(struct gmem *mem, u32 address)
 	return (u8 *)mem->map(mem, address >> PAGE_SHIFT) + (address & PAGE_MASK);
 }
 
+void gmem_make_rom(struct gmem *mem)
+{
+	for (u32 gfn = GMEM_ROM_START >> PAGE_SHIFT; gfn < GMEM_HOLE_END >> PAGE_SHIFT; gfn++) {
+		memset(mem->map(mem, gfn), 0xff, PAGE_SIZE);
+		mem->watch[gfn] = WATCH_ROM;
+	}
+	mem->rom = true;
+}
+
 bool gmem_read(struct gmem *mem, gpa_t address, void *buffer, u32 bytes)
 {
 	u8 *to = buffer;

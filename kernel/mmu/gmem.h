@@ -3,11 +3,11 @@
  * the monitor has no direct map of it and sees a frame through `map`, for as long as one copy
  * takes. Every address is checked against the size here and nowhere else.
  *
- *    gpa 0            A0000      100000                    size              4 GiB
- *    +----------------+----------+-------------------------+-----------------+
- *    |      RAM       |   hole   |           RAM           |  nothing there  |
- *    +----------------+----------+-------------------------+-----------------+
- *    hpa base         (its frames are allotted, not used)
+ *    gpa 0            A0000   C0000   100000                size              4 GiB
+ *    +----------------+-------+-------+---------------------+-----------------+
+ *    |      RAM       | video |  ROM  |         RAM         |  nothing there  |
+ *    +----------------+-------+-------+---------------------+-----------------+
+ *    hpa base          (frames: unused, ones)
  */
 #pragma once
 
@@ -16,16 +16,18 @@
 
 /* The hole that every PC has below 1 MiB (video memory and ROM): not RAM in our guests either. */
 #define GMEM_HOLE_START 0x000a0000u
+#define GMEM_ROM_START  0x000c0000u
 #define GMEM_HOLE_END   0x00100000u
 
 /*
  * Who wants to hear of writes to a frame. Watched frames are never writable in the shadow tables.
  */
-enum watch { WATCH_DESCRIPTORS = 1 << 0, WATCH_CODE = 1 << 1 };
+enum watch { WATCH_DESCRIPTORS = 1 << 0, WATCH_CODE = 1 << 1, WATCH_ROM = 1 << 2 };
 
 struct gmem {
 	u32 size;   /* bytes, from guest-physical 0; a multiple of PAGE_SIZE */
 	hpa_t base; /* where guest-physical 0 lies */
+	bool rom;   /* gmem_make_rom() has been called */
 
 	/*
 	 * A pointer to the frame, valid until the next call. hw/ gives a mapping slot, a host test
@@ -51,10 +53,26 @@ static inline bool gmem_is_ram(const struct gmem *mem, gpa_t address, u32 bytes)
 	return address.v >= GMEM_HOLE_END || address.v + bytes <= GMEM_HOLE_START;
 }
 
-/* Where a byte of RAM lies in the real machine. The address must be RAM. */
+/*
+ * Where a PC has its ROMs, kernels look for tables of a firmware's: Linux reads these 256 KiB thrice, a
+ * word at a time. None are there, and an idle bus reads as ones; but each read would be an exit. So its
+ * frames hold ones, and the shadow tables may map them, read-only: they are watched from here on. Needs
+ * mem->watch, and `size` to be 1 MiB at least.
+ */
+void gmem_make_rom(struct gmem *);
+
+/* Whether a read of it needs no device: it is RAM, or ROM. */
+static inline bool gmem_is_readable(const struct gmem *mem, gpa_t address, u32 bytes)
+{
+	return gmem_is_ram(mem, address, bytes) ||
+	       (mem->rom && address.v >= GMEM_ROM_START && address.v < GMEM_HOLE_END &&
+		       bytes <= GMEM_HOLE_END - address.v);
+}
+
+/* Where a byte of RAM or ROM lies in the real machine. */
 static inline hpa_t gmem_hpa(const struct gmem *mem, gpa_t address)
 {
-	check(gmem_is_ram(mem, address, 1));
+	check(gmem_is_readable(mem, address, 1));
 	return hpa(mem->base.v + address.v);
 }
 

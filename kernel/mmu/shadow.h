@@ -102,6 +102,13 @@ static inline bool shadow_in_window(const struct shadow *s, gva_t address)
 	return (address.v >> 22) - s->window_first < s->window_count;
 }
 
+/* Whether an entry may be made for an access; if not it is a device's. A ROM is one for writes. */
+static inline bool shadow_may_map(const struct shadow *s, gpa_t address, enum access access)
+{
+	return access == ACCESS_WRITE ? gmem_is_ram(s->mem, address, 1)
+				      : gmem_is_readable(s->mem, address, 1);
+}
+
 hpa_t shadow_root(const struct shadow *, enum shadow_root);
 
 /*

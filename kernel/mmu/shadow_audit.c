@@ -23,7 +23,7 @@ static const char *audit_target(const struct shadow *s, u32 entry)
 
 	if (!(entry & PTE_U))
 		return "an entry is not the user's";
-	if (!gmem_is_ram(s->mem, frame, PAGE_SIZE))
+	if (!gmem_is_readable(s->mem, frame, PAGE_SIZE))
 		return "an entry leads out of the machine's RAM";
 	if (entry & PTE_W && gmem_watchers(s->mem, frame.v >> PAGE_SHIFT))
 		return "a watched frame is writable";

@@ -147,7 +147,7 @@ static inline u32 translate(const struct shadow *s, const struct cached_table *t
 	gpa_t frame = gpa(page_entry & PTE_FRAME);
 	bool writable = rights & PTE_W || (t->root == ROOT_KERNEL && t->key & KEY_WP_OFF);
 
-	if (~page_entry & (PTE_P | PTE_A) || !gmem_is_ram(s->mem, frame, PAGE_SIZE))
+	if (~page_entry & (PTE_P | PTE_A) || !gmem_is_readable(s->mem, frame, PAGE_SIZE))
 		return 0;
 	if (t->root == ROOT_USER && !(rights & PTE_U))
 		return 0;

@@ -137,7 +137,7 @@ enum shadow_result shadow_fault(struct shadow *s, const struct paging *paging, g
 	}
 	if (shadow_in_window(s, address))
 		return SHADOW_WINDOW;
-	if (!gmem_is_ram(s->mem, walk->gpa, 1))
+	if (!shadow_may_map(s, walk->gpa, access))
 		return SHADOW_DEVICE;
 
 	rights = write_right(s, paging, root, walk);

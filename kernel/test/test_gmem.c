@@ -224,6 +224,27 @@ static void nobody_needs_to_watch(void **state)
 	mem.watch = watch;
 }
 
+/* It can be seen by whoever maps its frames, but not be written, and the one door does not lead there. */
+static void rom_holds_ones_and_is_watched(void **state)
+{
+	const u8 *memory = mem.owner;
+	u32 word = 0;
+
+	assert_false(gmem_is_readable(&mem, gpa(GMEM_ROM_START), 1));
+	gmem_make_rom(&mem);
+	assert_true(gmem_is_readable(&mem, gpa(GMEM_ROM_START), GMEM_HOLE_END - GMEM_ROM_START));
+	assert_false(gmem_is_readable(&mem, gpa(GMEM_ROM_START), GMEM_HOLE_END));
+	assert_false(gmem_is_readable(&mem, gpa(GMEM_ROM_START - 1), 1));
+	assert_true(gmem_is_readable(&mem, gpa(GMEM_HOLE_END), 1));
+	for (u32 at = GMEM_ROM_START; at < GMEM_HOLE_END; at++)
+		assert_int_equal(memory[at], 0xff);
+	assert_int_equal(gmem_watchers(&mem, GMEM_ROM_START >> PAGE_SHIFT), WATCH_ROM);
+	assert_int_equal(gmem_watchers(&mem, GMEM_HOLE_END >> PAGE_SHIFT), 0);
+	assert_false(gmem_write(&mem, gpa(GMEM_ROM_START), &word, sizeof word));
+	assert_int_equal(memory[GMEM_ROM_START], 0xff);
+	assert_int_equal(gmem_hpa(&mem, gpa(GMEM_ROM_START)).v, mem.base.v + GMEM_ROM_START);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +255,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			nothing_is_copied_if_part_is_not_ram, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(words, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rom_holds_ones_and_is_watched, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(host_addresses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(watchers_are_sets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

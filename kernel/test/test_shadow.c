@@ -170,6 +170,21 @@ static void without_paging_all_ram_is_mapped(void **state)
 	assert_int_equal(seen(ROOT_KERNEL, 0xb8000), 0);
 }
 
+/* Read without an exit, and never written, whatever the guest's own tables allow. */
+static void rom_is_mapped_read_only(void **state)
+{
+	gmem_make_rom(&mem);
+	map(0, 0xf1000 | RW | U | PTE_A | PTE_D);
+	assert_int_equal(fault(HERE, ACCESS_WRITE, 3), SHADOW_DEVICE);
+	assert_int_equal(fault(HERE, ACCESS_READ, 3), SHADOW_FILLED);
+	assert_int_equal(seen(ROOT_USER, HERE), real(0xf1000, RO));
+	assert_int_equal(fault(HERE, ACCESS_WRITE, 3), SHADOW_DEVICE);
+	assert_null(shadow_audit(&shadow, &paging));
+	map(0, 0xbf000 | RW | U | PTE_A | PTE_D);
+	shadow_flush(&shadow, &paging);
+	assert_int_equal(fault(HERE, ACCESS_READ, 3), SHADOW_DEVICE);
+}
+
 static void what_is_not_ram_is_a_device(void **state)
 {
 	map(0, 0xb8000 | RW | U);
@@ -416,6 +431,7 @@ int main(void)
 		TEST(the_user_root_never_holds_supervisor_pages),
 		TEST(without_wp_only_the_kernel_writes_read_only_pages),
 		TEST(without_paging_all_ram_is_mapped),
+		TEST(rom_is_mapped_read_only),
 		TEST(what_is_not_ram_is_a_device),
 		TEST(the_window_is_the_monitors),
 		TEST(watched_frames_are_read_only),

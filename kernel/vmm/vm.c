@@ -45,7 +45,10 @@ static const char *give_memory(struct vm *vm, u32 bytes)
 	mem->size = bytes;
 	mem->map = map_frame;
 	mem->watch = memory_pages(PAGE_COUNT(bytes >> PAGE_SHIFT)); /* a byte a frame */
-	return mem->watch ? NULL : "the monitor's own memory is used up";
+	if (!mem->watch)
+		return "the monitor's own memory is used up";
+	gmem_make_rom(mem);
+	return NULL;
 }
 
 struct vm *vm_create(const char *name, u32 memory, const struct engine *engine, const char **why)
