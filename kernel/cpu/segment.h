@@ -22,6 +22,12 @@ static inline bool segment_is_writable(const struct segment *s)
 	return (s->attr & ATTR_S) && !(s->attr & ATTR_CODE) && (s->attr & ATTR_WRITABLE);
 }
 
+static inline bool segment_equal(const struct segment *a, const struct segment *b)
+{
+	return a->selector == b->selector && a->attr == b->attr && a->base == b->base &&
+	       a->limit == b->limit;
+}
+
 static inline bool selector_is_null(u16 selector)
 {
 	return !(selector & ~SELECTOR_RPL);

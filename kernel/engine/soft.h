@@ -55,6 +55,13 @@ struct soft_xlate {
 	u32 *window;              /* the directory entries of the kernel's root */
 };
 
+/* The selector that makes a real register hold what the guest's does. */
+struct chosen {
+	struct segment segment;
+	u16 selector;
+	bool valid;
+};
+
 struct soft {
 	struct hw_frame frame; /* what the world switch exchanges */
 	struct vcpu *vcpu;
@@ -76,8 +83,10 @@ struct soft {
 	bool reselect; /* choose what the segment registers hold */
 	bool reload;   /* any of this, or load control registers, debug registers or tables */
 
-	bool alone;             /* the next instruction is one that only the real processor knows */
-	bool stepping;          /* the real TF is ours, for one instruction */
+	bool alone;    /* the next instruction is one that only the real processor knows */
+	bool stepping; /* the real TF is ours, for one instruction */
+	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
+	bool unusual;           /* these segments are not what translated code counts on */
 	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
 	u32 cr4_features;
 	char reason[160]; /* of EXIT_UNSUPPORTED, when it names an instruction */
@@ -99,6 +108,8 @@ static inline void soft_blame(struct soft *s, enum cause cause)
 
 /* How to go on. May fetch the next instruction into s->emulation. */
 enum soft_way soft_choose_way(struct soft *);
+/* The segment registers have been chosen anew. */
+void soft_segments_changed(struct soft *);
 
 /* --- soft_sync.c --- */
 
@@ -140,6 +151,8 @@ const char *soft_xlate_attach(struct soft *);
  * instruction cannot be fetched.
  */
 u32 soft_xlate_find(struct soft *);
+/* The guest's kernel goes on in this code segment: blocks of another are forgotten. */
+void soft_xlate_segment(struct soft *);
 /*
  * The frame was left in the cache. Something that may come at any time (an interrupt, a data
  * breakpoint) is put off to the end of the guest's instruction. Sets where it is.

@@ -1,7 +1,9 @@
 /* Between the virtual CPU and the real registers. */
 #include "engine/soft.h"
 
+#include "base/string.h"
 #include "cpu/control.h"
+#include "cpu/segment.h"
 #include "hw/cpu.h"
 #include "hw/insn.h"
 
@@ -117,23 +119,45 @@ static void tighten(struct soft *s, bool local)
 	soft_xlate_forget(s);
 }
 
+/* Reads a table of the guest's again. What was chosen from it before may be wrong. */
+static void rebuild(struct soft *s, bool local)
+{
+	if (descriptor_rebuild(&s->tables, s->vcpu, local))
+		protect_table(s, local ? &s->tables.ldt : &s->tables.gdt);
+	s->rebuild[local] = false;
+	s->reselect = true;
+	memset(s->chosen, 0, sizeof s->chosen);
+}
+
+/* A register that holds what it held when it was chosen for, at this level, gets the same again. */
+static void choose_selectors(struct soft *s)
+{
+	const struct segment *now = s->vcpu->seg;
+	struct chosen *c = s->chosen[descriptor_level(s->vcpu)];
+
+	for (unsigned i = 0; i < SREG_COUNT; i++, c++, now++) {
+		if (!c->valid || !segment_equal(&c->segment, now))
+			*c = (struct chosen){
+				*now, descriptor_select(&s->tables, s->vcpu, i), true};
+		s->loaded[i] = c->selector;
+	}
+}
+
 void soft_select(struct soft *s)
 {
-	tighten(s, false);
-	tighten(s, true);
-	for (unsigned local = 0; local < 2; local++)
-		if (s->rebuild[local]) {
-			if (descriptor_rebuild(&s->tables, s->vcpu, local))
-				protect_table(s, local ? &s->tables.ldt : &s->tables.gdt);
-			s->rebuild[local] = false;
-			s->reselect = true;
-		}
+	for (unsigned local = 0; local < 2; local++) {
+		tighten(s, local);
+		if (s->rebuild[local])
+			rebuild(s, local);
+	}
 	if (!s->reselect)
 		return;
-	for (unsigned i = 0; i < SREG_COUNT; i++)
-		s->loaded[i] = descriptor_select(&s->tables, s->vcpu, i);
+	if (s->loose[0] || s->loose[1])
+		memset(s->chosen, 0, sizeof s->chosen);
+	choose_selectors(s);
 	s->reselect = false;
 	s->reload = true;
+	soft_segments_changed(s);
 }
 
 /* Translated code runs in the cache's segment, and has the monitor's word in GS. */

@@ -45,14 +45,21 @@ static bool is_16_bit(const struct vcpu *v)
 	return !(v->seg[CS].attr & ATTR_DB) || !(v->seg[SS].attr & ATTR_DB);
 }
 
+void soft_segments_changed(struct soft *s)
+{
+	s->unusual = is_16_bit(s->vcpu) || has_stand_in(s);
+	if (s->xlate.cache && s->vcpu->cpl == 0)
+		soft_xlate_segment(s);
+}
+
 static bool goes_one_by_one(const struct soft *s)
 {
 	const struct vcpu *v = s->vcpu;
 
 	if (v->cpl == 3)
 		return vcpu_iopl(v) == 3 && !(v->eflags & EFLAGS_IF);
-	return (v->eflags & (EFLAGS_TF | EFLAGS_IOPL)) || (v->intr && v->shadow) ||
-	       breaks_at_code(v) || is_16_bit(v) || has_stand_in(s);
+	return (v->eflags & (EFLAGS_TF | EFLAGS_IOPL)) || (v->intr && v->shadow) || s->unusual ||
+	       (v->dr[7] & 0xff && breaks_at_code(v));
 }
 
 /* One instruction: by the real processor if it means the same in ring 3, or traps there. */

@@ -150,8 +150,7 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 	return b;
 }
 
-/* Blocks mean the same only in the code segment that they were made for. */
-static void check_segment(struct soft *s)
+void soft_xlate_segment(struct soft *s)
 {
 	struct soft_xlate *x = &s->xlate;
 
@@ -187,7 +186,6 @@ u32 soft_xlate_find(struct soft *s)
 	struct xlate_block *b;
 	u32 host;
 
-	check_segment(s);
 	host = find_near(s);
 	if (host)
 		return host;
@@ -260,10 +258,12 @@ void soft_xlate_remapped(struct soft *s, unsigned effects)
 	struct xlate *cache = s->xlate.cache;
 	struct xlate_page *page = NULL;
 
-	if (effects & (EFFECT_FLUSH | EFFECT_CR3))
-		while ((page = xlate_next_page(cache, page)))
-			if (page->blocks && (effects & EFFECT_FLUSH || !page->global))
-				check_page(s, page);
+	while (effects & EFFECT_FLUSH && (page = xlate_next_page(cache, page)))
+		if (page->blocks)
+			check_page(s, page);
+	while (effects & EFFECT_CR3 && (page = xlate_next_local(cache, page)))
+		if (page->blocks)
+			check_page(s, page);
 	if (effects & EFFECT_INVLPG) {
 		page = xlate_find_page(cache, s->emulation->page.v >> PAGE_SHIFT);
 		if (page)

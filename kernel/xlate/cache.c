@@ -66,6 +66,8 @@ void xlate_flush(struct xlate *x)
 
 	x->counts.flushes++;
 	memset(x->block_hash, 0, sizeof x->block_hash);
+	memset(x->recent, 0, sizeof x->recent);
+	x->locals = NULL;
 	memset(x->page_hash, 0, sizeof x->page_hash);
 	memset(x->frame_hash, 0, sizeof x->frame_hash);
 	x->block_count = x->map_count = x->exit_count = x->page_count = 0;
@@ -140,6 +142,11 @@ static struct xlate_page *enter_page(struct xlate *x, u32 linear, u32 gfn, bool 
 		enter_frame(x, page, gfn);
 	}
 	page->global = global;
+	if (!global && !page->local) {
+		page->local = true;
+		page->next_local = x->locals;
+		x->locals = page;
+	}
 	return page;
 }
 

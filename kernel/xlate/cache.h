@@ -12,6 +12,7 @@
 #include "xlate/emit.h"
 
 #define XLATE_HASHES      4096u /* a power of two */
+#define XLATE_RECENT      256u  /* places that are remembered */
 #define XLATE_BLOCK_MOST  64u   /* instructions of a block */
 #define XLATE_BLOCK_BYTES 8192u /* of code that a block may take: 64 instructions at their worst */
 
@@ -29,6 +30,11 @@ struct xlate {
 	u32 block_count, block_most, map_count, map_most, exit_count, exit_most, page_count,
 		page_most;
 
+	struct { /* what xlate_where() found lately, by host address */
+		u32 host;
+		struct xlate_where where;
+	} recent[XLATE_RECENT];
+	struct xlate_page *locals; /* pages that are not global, or were not once */
 	struct xlate_block *block_hash[XLATE_HASHES]; /* by EIP */
 	struct xlate_page *page_hash[XLATE_HASHES];   /* by linear page */
 	struct xlate_page *frame_hash[XLATE_HASHES];  /* by frame */

@@ -113,3 +113,10 @@ struct xlate_page *xlate_next_page(const struct xlate *x, const struct xlate_pag
 	page = page ? page + 1 : x->pages;
 	return page < x->pages + x->page_count ? (struct xlate_page *)page : NULL;
 }
+
+struct xlate_page *xlate_next_local(const struct xlate *x, const struct xlate_page *page)
+{
+	for (page = page ? page->next_local : x->locals; page && page->global;)
+		page = page->next_local;
+	return (struct xlate_page *)page;
+}

@@ -53,15 +53,21 @@ static struct xlate_where find_instruction(struct xlate_block *b, u32 host)
 	return find_exit(b, host);
 }
 
-struct xlate_where xlate_where(const struct xlate *x, u32 host)
+struct xlate_where xlate_where(struct xlate *x, u32 host)
 {
 	struct xlate_block *b;
+	unsigned slot = host % XLATE_RECENT;
 
+	if (x->recent[slot].host == host)
+		return x->recent[slot].where;
 	if (host - x->memory.code_address >= x->memory.code_bytes)
 		return (struct xlate_where){.place = XLATE_NOWHERE};
 	b = block_below(x, host);
-	if (b && host < b->end)
-		return find_instruction(b, host);
+	if (b && host < b->end) {
+		x->recent[slot].host = host;
+		x->recent[slot].where = find_instruction(b, host);
+		return x->recent[slot].where;
+	}
 	/* What is left: gates, and the code that they all share, which ends in a HLT. */
 	return (struct xlate_where){
 		.place = *xlate_code_at(x, host) == HLT ? XLATE_INDIRECT : XLATE_INSIDE,

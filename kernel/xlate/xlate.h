@@ -76,6 +76,8 @@ struct xlate_page {
 	struct xlate_block *blocks; /* linked by next_in_page */
 	struct xlate_page *next;    /* of the same hash */
 	struct xlate_page *next_of_frame;
+	struct xlate_page *next_local; /* of those that are not global */
+	bool local;                    /* it is among these */
 };
 
 struct xlate_block {
@@ -174,7 +176,7 @@ struct xlate_where {
 	u32 next_eip, next_host; /* of the instruction behind it in the block; next_host 0: none */
 };
 
-struct xlate_where xlate_where(const struct xlate *, u32 host);
+struct xlate_where xlate_where(struct xlate *, u32 host);
 /* The host address of guest instruction EIP in the block, or 0 if none begins there. */
 u32 xlate_host_of(const struct xlate_block *, u32 eip);
 
@@ -190,8 +192,12 @@ bool xlate_written(struct xlate *, u32 gfn, u32 offset, u32 bytes);
 void xlate_drop_page(struct xlate *, struct xlate_page *);
 /* The page that was translated from at this linear page number, or NULL. */
 struct xlate_page *xlate_find_page(const struct xlate *, u32 linear);
-/* All of them, in any order: NULL gives the first, a page the one after it, the last one NULL. */
+/*
+ * All of them, or only those whose mapping is not global, in any order: NULL gives the first, a page
+ * the one after it, the last one NULL.
+ */
 struct xlate_page *xlate_next_page(const struct xlate *, const struct xlate_page *);
+struct xlate_page *xlate_next_local(const struct xlate *, const struct xlate_page *);
 
 const struct xlate_counts *xlate_counts(const struct xlate *);
 /* Bytes of code in use. */
