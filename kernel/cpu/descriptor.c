@@ -110,21 +110,6 @@ bool descriptor_lies_in(const struct shadow_tables *t, u32 gfn, bool local)
 	return false;
 }
 
-bool descriptor_lies_at(
-	const struct shadow_tables *t, const struct vcpu *v, gpa_t address, u32 bytes, bool local)
-{
-	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
-	u32 first = table_base(v, local) & PAGE_MASK, end = first + table_entries(v, local) * 8;
-
-	for (unsigned i = 0; i < table->frames; i++) {
-		u32 at = i * PAGE_SIZE + (address.v & PAGE_MASK);
-
-		if (table->frame[i] == address.v >> PAGE_SHIFT && at < end && at + bytes > first)
-			return true;
-	}
-	return false;
-}
-
 bool descriptor_located(const struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
@@ -242,13 +227,17 @@ static unsigned copy_run(
 	return count;
 }
 
+/* The usable descriptors of a table that has so many; the monitor's own lie behind them. */
+static unsigned usable(unsigned entries, bool local)
+{
+	return MIN(entries, local ? GDT_ENTRIES : (unsigned)DESCRIPTOR_INDEX(SELECTOR_MONITOR));
+}
+
 bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	struct shadow_table *table = local ? &t->ldt : &t->gdt;
-	unsigned entries = table_entries(v, local);
-	unsigned usable = local ? GDT_ENTRIES : DESCRIPTOR_INDEX(SELECTOR_MONITOR);
+	unsigned entries = usable(table_entries(v, local), local);
 
-	entries = MIN(entries, usable);
 	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		memset(table->slot[level], 0, table->filled * sizeof(struct descriptor));
 	for (unsigned i = 0, count; i < entries; i += count)
@@ -258,6 +247,41 @@ bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 	table->filled = entries;
 	drop_stale(t, v, local);
 	return watch_frames(t, v, local);
+}
+
+/* Copies the descriptors that have bytes in [first, end) of the guest's table. */
+static bool copy_written(struct shadow_tables *t, struct vcpu *v, u32 first, u32 end, bool local)
+{
+	struct shadow_table *table = local ? &t->ldt : &t->gdt;
+	unsigned entries = usable(table_entries(v, local), local);
+	unsigned from = first / sizeof(struct descriptor);
+	unsigned to = MIN((end + 7) / sizeof(struct descriptor), (u32)entries);
+
+	if (from >= to)
+		return false;
+	for (unsigned i = from, count; i < to; i += count)
+		count = copy_run(table, v, table_base(v, local), i, to - i);
+	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
+		table->slot[level][0] = null_descriptor;
+	drop_stale(t, v, local);
+	return true;
+}
+
+bool descriptor_written(
+	struct shadow_tables *t, struct vcpu *v, gpa_t address, u32 bytes, bool local)
+{
+	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
+	u32 start = table_base(v, local) & PAGE_MASK;
+	bool some = false;
+
+	for (unsigned i = 0; i < table->frames; i++) {
+		u32 at = i * PAGE_SIZE + (address.v & PAGE_MASK);
+
+		if (table->frame[i] == address.v >> PAGE_SHIFT && at + bytes > start)
+			some |= copy_written(
+				t, v, at > start ? at - start : 0, at + bytes - start, local);
+	}
+	return some;
 }
 
 u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)

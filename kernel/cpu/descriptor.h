@@ -58,9 +58,12 @@ bool descriptor_rebuild(struct shadow_tables *, struct vcpu *, bool local);
 /* Whether a part of the guest's GDT (LDT) lies in that frame. */
 bool descriptor_lies_in(const struct shadow_tables *, u32 gfn, bool local);
 
-/* Whether some of these bytes, which all lie in one frame, are of the guest's GDT (LDT). */
-bool descriptor_lies_at(
-	const struct shadow_tables *, const struct vcpu *, gpa_t address, u32 bytes, bool local);
+/*
+ * Bytes of a frame have changed, and so have the descriptors that they belong to, if any. Returns
+ * whether there were some: then descriptor_select() must choose anew.
+ */
+bool descriptor_written(
+	struct shadow_tables *, struct vcpu *, gpa_t address, u32 bytes, bool local);
 
 /*
  * The frames of the table are no longer watched, until it is rebuilt: from now on every load of a

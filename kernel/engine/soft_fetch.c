@@ -44,8 +44,11 @@ static enum step fetch_translated(struct soft *s)
 enum step soft_fetch(struct soft *s)
 {
 	struct vcpu *v = s->vcpu;
-	struct trapped *t = take_slot(s, v->seg[CS].base + v->eip);
+	struct trapped *t;
 
+	if (s->way == WAY_TRANSLATED)
+		return fetch_translated(s);
+	t = take_slot(s, v->seg[CS].base + v->eip);
 	t->mask = 0;
 	return cpu_fetch(v, &t->emulation);
 }
@@ -69,10 +72,8 @@ enum step soft_fetch_mapped(struct soft *s)
 	struct trapped *t;
 	enum step step;
 
-	if (s->way == WAY_TRANSLATED)
-		return fetch_translated(s);
 	/* A breakpoint of the guest on these bytes must not see the monitor read them. */
-	if (s->vcpu->dr[7] & 0xff)
+	if (s->way == WAY_TRANSLATED || s->vcpu->dr[7] & 0xff)
 		return soft_fetch(s);
 	t = take_slot(s, at);
 	if (is_flat(cs) && t->at == at && t->mask && (*(const u32 *)at & t->mask) == t->bytes) {

@@ -137,8 +137,7 @@ static void choose_selectors(struct soft *s)
 
 	for (unsigned i = 0; i < SREG_COUNT; i++, c++, now++) {
 		if (!c->valid || !segment_equal(&c->segment, now))
-			*c = (struct chosen){
-				*now, descriptor_select(&s->tables, s->vcpu, i), true};
+			*c = (struct chosen){*now, descriptor_select(&s->tables, s->vcpu, i), true};
 		s->loaded[i] = c->selector;
 	}
 }
@@ -273,6 +272,19 @@ void soft_store(struct soft *s)
 	follow_segment(s, GS, f->gs);
 }
 
+/* Whether the guest's GDT or LDT may be mapped elsewhere since an instruction with these effects. */
+static bool may_have_moved(const struct soft *s, unsigned effects, bool local)
+{
+	const struct vcpu *v = s->vcpu;
+	u32 base = local ? v->ldtr.base : v->gdtr.base;
+	u32 limit = MIN(local ? v->ldtr.limit : v->gdtr.limit, 0xffffu);
+
+	if (effects & (EFFECT_FLUSH | EFFECT_CR3))
+		return true;
+	return effects & EFFECT_INVLPG &&
+	       s->emulation->page.v - (base & ~PAGE_MASK) <= limit + PAGE_SIZE;
+}
+
 void soft_apply(struct soft *s, unsigned effects)
 {
 	struct paging paging = vcpu_paging(s->vcpu);
@@ -286,10 +298,9 @@ void soft_apply(struct soft *s, unsigned effects)
 		shadow_invlpg(&s->shadow, &paging, s->emulation->page);
 		flush_page((const void *)s->emulation->page.v);
 	}
-	if (effects &
-		(EFFECT_FLUSH | EFFECT_CR3 | EFFECT_INVLPG)) /* the tables may lie elsewhere now */
-		for (unsigned local = 0; local < 2; local++)
-			s->rebuild[local] |= !descriptor_located(&s->tables, s->vcpu, local);
+	for (unsigned local = 0; local < 2; local++)
+		s->rebuild[local] |= may_have_moved(s, effects, local) &&
+				     !descriptor_located(&s->tables, s->vcpu, local);
 	if (s->xlate.cache)
 		soft_xlate_remapped(s, effects);
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
@@ -317,10 +328,12 @@ void soft_descriptors_written(struct soft *s, gpa_t address, u32 bytes)
 	bool may_loosen = s->streak >= STREAK_MOST && s->xlate.cache && s->vcpu->cpl == 0;
 
 	for (unsigned local = 0; local < 2; local++) {
-		if (descriptor_lies_at(&s->tables, s->vcpu, address, bytes, local))
-			s->rebuild[local] = s->reload = true;
-		else if (may_loosen &&
-			 descriptor_lies_in(&s->tables, address.v >> PAGE_SHIFT, local))
+		if (descriptor_written(&s->tables, s->vcpu, address, bytes, local)) {
+			s->reselect = s->reload = true;
+			memset(s->chosen, 0, sizeof s->chosen);
+		} else if (may_loosen &&
+			   descriptor_lies_in(&s->tables, address.v >> PAGE_SHIFT, local)) {
 			loosen(s, local);
+		}
 	}
 }

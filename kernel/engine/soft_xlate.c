@@ -281,9 +281,8 @@ void soft_xlate_written(struct soft *s, gpa_t address, u32 bytes)
 {
 	u32 gfn = address.v >> PAGE_SHIFT;
 
-	if (s->streak >= STREAK_MOST ||
-		!xlate_written(s->xlate.cache, gfn, address.v & PAGE_MASK, bytes))
-		soft_xlate_release(s, gfn);
+	if (!xlate_written(s->xlate.cache, gfn, address.v & PAGE_MASK, bytes))
+		gmem_unwatch(s->vcpu->mem, gfn, WATCH_CODE);
 }
 
 void soft_xlate_forget(struct soft *s)

@@ -141,6 +141,8 @@ static struct xlate_page *enter_page(struct xlate *x, u32 linear, u32 gfn, bool 
 		leave_frame(x, page);
 		enter_frame(x, page, gfn);
 	}
+	if (!page->blocks)
+		page->writes = 0;
 	page->global = global;
 	if (!global && !page->local) {
 		page->local = true;

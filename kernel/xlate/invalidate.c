@@ -85,11 +85,16 @@ static bool is_made_from(
 	return offset < end && start < offset + bytes;
 }
 
+/* So many writes, each of them emulated, cost more than to translate what a page holds again. */
+#define WRITES_MOST 8u
+
 static bool drop_bytes(struct xlate *x, struct xlate_page *page, u32 offset, u32 bytes)
 {
-	struct xlate_block *b = page->blocks, *next;
+	struct xlate_block *b, *next;
 
-	for (; b; b = next) {
+	if (++page->writes >= WRITES_MOST)
+		xlate_drop_page(x, page);
+	for (b = page->blocks; b; b = next) {
 		next = b->next_in_page[b->page[1] == page];
 		if (is_made_from(b, page, offset, bytes))
 			drop_block(x, b);

@@ -20,10 +20,11 @@ struct translation {
 	const struct xlate_source *from;
 	struct xlate_block *block;
 	struct insn insn;
-	u8 bytes[INSN_MAX]; /* of the instruction */
-	u32 eip;            /* its own, */
-	u32 next;           /* and that of the one behind it */
-	bool covers;        /* interrupts are to wait for the next one */
+	const u8 *bytes;       /* of the instruction */
+	u8 crossing[INSN_MAX]; /* they lie here if it may cross into the next page */
+	u32 eip;               /* its own, */
+	u32 next;              /* and that of the one behind it */
+	bool covers;           /* interrupts are to wait for the next one */
 };
 
 enum flow { FLOW_ON, FLOW_END };
@@ -466,8 +467,12 @@ static bool decode(struct translation *t)
 		return false;
 	here = MIN(s->bytes - offset, (u32)INSN_MAX);
 	there = MIN(s->next_bytes, INSN_MAX - here);
-	memcpy(t->bytes, s->code + offset, here);
-	memcpy(t->bytes + here, s->next, there);
+	t->bytes = s->code + offset;
+	if (there) {
+		memcpy(t->crossing, t->bytes, here);
+		memcpy(t->crossing + here, s->next, there);
+		t->bytes = t->crossing;
+	}
 	if (insn_decode(&t->insn, t->bytes, here + there, 4) != DECODE_OK)
 		return false;
 	t->next = t->eip + t->insn.length;

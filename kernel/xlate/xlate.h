@@ -78,6 +78,7 @@ struct xlate_page {
 	struct xlate_page *next_of_frame;
 	struct xlate_page *next_local; /* of those that are not global */
 	bool local;                    /* it is among these */
+	u16 writes;                    /* to its frame, since something was made from it */
 };
 
 struct xlate_block {
@@ -184,8 +185,8 @@ u32 xlate_host_of(const struct xlate_block *, u32 eip);
 
 void xlate_flush(struct xlate *);
 /*
- * Bytes of a frame have changed: what was made from them dies. Whether other blocks were made from
- * the frame, so that it must still be watched.
+ * Bytes of a frame have changed: what was made from them dies; and all that was made from the frame,
+ * if it is written again and again. Whether other blocks are left, so that it must still be watched.
  */
 bool xlate_written(struct xlate *, u32 gfn, u32 offset, u32 bytes);
 /* The mapping of a linear page is not what it was: what was made from it dies. */
