@@ -28,7 +28,7 @@ static struct descriptor other_gdt[GDT_ENTRIES] PAGE_ALONE;
  */
 extern u8 stale_gate[], stale_irq_gate[];
 asm(".text; stale_irq_gate: pushl %eax; movb $0x60, %al; outb %al, $0x20; popl %eax;"
-    "stale_gate: incl %cs:stale_counter; lgdt %cs:old_table; iret");
+    "stale_gate: incl stale_counter; lgdt old_table; iret");
 
 #define BASES                                                                 \
 	"movl $0x38, %ecx; movl %ecx, %es; movl $0x40, %ecx; movl %ecx, %fs;" \

@@ -70,9 +70,9 @@ static void try_withdrawn(void)
 	irq_unmask(7);
 	irq_unmask(IRQ_COM1);
 	out8(UART_IER, IER_THRE);
-	before = pic_requests();
+	before = pic_requests() & 1 << IRQ_COM1;
 	in8(UART_IIR);
-	after = pic_requests();
+	after = pic_requests() & 1 << IRQ_COM1;
 	sti();
 	asm volatile("nop; nop; nop");
 	cli();
