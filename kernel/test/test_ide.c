@@ -498,6 +498,20 @@ static void keeps_to_the_protocol(void **state)
 	assert_int_equal(in(IDE_SECTOR_NUMBER), 3); /* DRQ again */
 }
 
+/* A doubleword where only a word is left moves nothing. */
+static void does_not_go_beyond_the_block(void **state)
+{
+	command(0xc4, 0, 16);
+	ide_read(&ide, IDE_DATA, 2);
+	for (unsigned i = 0; i < 16 * IDE_SECTOR / 4 - 1; i++)
+		ide_read(&ide, IDE_DATA, 4);
+	assert_int_equal(ide_read(&ide, IDE_DATA, 4), 0);
+	assert_int_equal(in(IDE_STATUS), DATA);
+	assert_int_equal(ide_read(&ide, IDE_DATA, 2),
+		medium[15][IDE_SECTOR - 2] | medium[15][IDE_SECTOR - 1] << 8);
+	assert_int_equal(in(IDE_STATUS), READY);
+}
+
 static void without_a_disk_nothing_answers(void **state)
 {
 	ide_init(&ide, &pic, NULL);
@@ -518,7 +532,9 @@ static void survives_anything(void **state)
 		u16 port = IDE_DATA + (seed >> 8 & 7);
 		unsigned size = 1 << (seed >> 12) % 3;
 
-		if ((seed >> 16 & 0xff) == 0)
+		if (seed >> 20 & 7 && ide.status & IDE_STATUS_DRQ)
+			port = IDE_DATA; /* or no block would ever be through */
+		if ((seed >> 8 & 0xffff) == 0)
 			port = IDE_CONTROL;
 		if (seed >> 31)
 			ide_write(&ide, port, size, seed >> 5);
@@ -552,6 +568,7 @@ int main(void)
 		cmocka_unit_test_setup(there_is_no_device_1, set_up),
 		cmocka_unit_test_setup(interrupts_only_when_let, set_up),
 		cmocka_unit_test_setup(keeps_to_the_protocol, set_up),
+		cmocka_unit_test_setup(does_not_go_beyond_the_block, set_up),
 		cmocka_unit_test_setup(without_a_disk_nothing_answers, set_up),
 		cmocka_unit_test_setup(survives_anything, set_up),
 	};
