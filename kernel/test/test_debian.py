@@ -158,6 +158,22 @@ def test_two_linux_machines_and_a_tiny_one(linux, initrd, session, tmp_path):
     assert "count: 50 of 50" in lines_of(result, "tiny")
 
 
+@pytest.mark.skipif("LONG" not in os.environ, reason="takes some minutes; `make long` runs it")
+def test_ten_minutes_of_two_linux_machines_and_a_tiny_one(linux, initrd):
+    """tools/guests/root/etc/rounds in two machines: each round's result is the first one's."""
+    modules = [
+        *linux_modules(linux, initrd, "red", "rounds"),
+        *linux_modules(linux, initrd, "blue", "rounds"),
+        (TINYOS, "vm=tiny mem=6M -- name=tiny script=run count 60 10; halt"),
+    ]
+    result = boot(CAVE, modules, options=["-m", "384"], budget=3 * BUDGET, host_limit=3 * HOST_LIMIT)
+    red, blue = lines_of(result, "red"), lines_of(result, "blue")
+    assert red[-2].startswith("ten minutes: 10.480728217229 ") and red[-2] == blue[-2]
+    assert [line for line in red[:-2] + blue[:-2] if not line.endswith(" rounds")] == []
+    assert "count: 60 of 60" in lines_of(result, "tiny")
+    assert result.status == GOOD, result.why
+
+
 # --- GNU Mach ---------------------------------------------------------------------------------------------------------
 
 

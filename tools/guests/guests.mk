@@ -58,3 +58,8 @@ run-linux-bare: $(LINUX_FILES)
 run-mach: $(BUILD)/cave.elf $(DEBIAN)/gnumach.package
 	$(PYTHON) -m session -- $(QEMU_PC) -m 128 -kernel $(BUILD)/cave.elf -append "$(APPEND)" \
 		-initrd "$(call vms_or,$(MACH_VMS))"
+
+# make long: two Linux machines and a tiny one for ten minutes of their time, a few of the host's.
+.PHONY: long
+long: $(BUILD)/cave.elf guests
+	LONG=1 $(PYTHON) -m pytest -q $(PYTEST) -n 1 kernel/test/test_debian.py -k ten_minutes
