@@ -22,11 +22,13 @@ static void say_usage(void)
 	console_say("  qemu-system-i386 -kernel build/cave.elf \\");
 	console_say(
 		"    -initrd \"tinyos.elf vm=red mem=8M,tinyos.elf vm=blue mem=8M -- name=blue\"");
-	console_say("Modules of the same vm= after the first are that guest's own modules; one with "
-		    "the word disk");
+	console_say(
+		"Modules of the same vm= after the first are that guest's own modules; one with "
+		"the word disk");
 	console_say("is its disk. A disk of the real machine is given to the first: disk=hda.");
-	console_say("Options, by -append: trace meter quantum=MS log=quiet|normal color raw=MACHINE "
-		    "window=0xADDRESS");
+	console_say(
+		"Options, by -append: trace meter quantum=MS log=quiet|normal color raw=MACHINE "
+		"window=0xADDRESS");
 }
 
 /* Reads every module's command line; modules without vm= become machines of their own. */
