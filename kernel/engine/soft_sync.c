@@ -303,6 +303,8 @@ void soft_apply(struct soft *s, unsigned effects)
 				     !descriptor_located(&s->tables, s->vcpu, local);
 	if (s->xlate.cache)
 		soft_xlate_remapped(s, effects);
+	if (s->emulation->insn.opcode == 0xcf) /* IRET */
+		shadow_returned(&s->shadow, &paging);
 	s->rebuild[0] |= !!(effects & EFFECT_GDT);
 	s->rebuild[1] |= !!(effects & EFFECT_LDT);
 	s->reselect |= !!(effects & EFFECT_SEGMENTS);

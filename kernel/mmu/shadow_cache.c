@@ -207,26 +207,25 @@ void shadow_switch(struct shadow *s, const struct paging *paging)
 void shadow_invlpg(struct shadow *s, const struct paging *paging, gva_t address)
 {
 	unsigned region = pde_index(address.v), index = pte_index(address.v);
-	u32 entry, number;
+	u32 kernels, users, entry;
 
 	s->counts.invlpgs++;
 	if (!bitmap_has(&s->own->linked, region))
 		return;
+	kernels = shadow_table_linked(s, ROOT_KERNEL, region);
+	users = shadow_table_linked(s, ROOT_USER, region);
 	entry = mmu_directory_entry(s->mem, paging, address);
-	number = shadow_table_linked(s, ROOT_KERNEL, region);
 	if (~entry & (PTE_P | PTE_A) ||
-		shadow_table_key(paging, entry) != s->own->record[number].key) {
+		shadow_table_key(paging, entry) != s->own->record[kernels].key) {
 		shadow_table_unlink(s, region);
 		return;
 	}
 	if (entry & PTE_PS)
 		return; /* all of it is as before */
-	for (unsigned root = 0; root < ROOT_COUNT; root++) {
-		number = shadow_table_linked(s, root, region);
-		if (number)
-			shadow_table_enter(s, paging, number, index,
-				shadow_table_guest_entry(s, number, index));
-	}
+	entry = gmem_read32(s->mem, gpa((entry & PTE_FRAME) + index * sizeof(u32)));
+	shadow_table_enter(s, paging, kernels, index, entry);
+	if (users && users != kernels)
+		shadow_table_enter(s, paging, users, index, entry);
 }
 
 /* --- watched frames --------------------------------------------------------------------------- */

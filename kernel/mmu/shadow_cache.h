@@ -104,5 +104,3 @@ u32 shadow_table_enter(
 /* The same for `count` pages from `first`, from the guest's page table; only what is not there yet. */
 void shadow_table_prefill(
 	struct shadow *, const struct paging *, u32 number, unsigned first, unsigned count);
-/* The guest's page entry for page `index`, as it is now. */
-u32 shadow_table_guest_entry(struct shadow *, u32 number, unsigned index);

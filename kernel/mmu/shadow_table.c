@@ -130,13 +130,6 @@ static u32 guest_entry(const struct cached_table *t, const u32 *guest, unsigned 
 	return guest ? guest[index] : 0;
 }
 
-u32 shadow_table_guest_entry(struct shadow *s, u32 number, unsigned index)
-{
-	const struct cached_table *t = record(s, number);
-
-	return guest_entry(t, is_large(t) ? NULL : guest_table(s, t), index);
-}
-
 /*
  * What the table may hold for a page entry of the guest (SDM 3A 4.6.1, 4.8): 0, or an entry without
  * its accessed bit. Never more than mmu_walk() would allow.
