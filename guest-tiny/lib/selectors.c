@@ -29,17 +29,19 @@ LOAD(ss);
 
 /*
  * Each lands at selector_back, with what ESP was in EDX, and goes home by a far jump, to code of the
- * kernel or, with RPL 3, of the user.
+ * kernel or, with RPL 3, of the user, for whom DS must be one that it may have.
  */
 SNIPPET(selector_jump, "movl %esp, %edx; movl selector_home, %eax; ljmp *selector_pointer;"
 		       ".global selector_back; selector_back: movl %edx, %esp; ljmp *selector_home;"
-		       ".global selector_end; selector_end: nop");
+		       ".global selector_end; selector_end: movl %ss, %eax; movl %eax, %ds");
 SNIPPET(selector_call, "movl %esp, %edx; lcall *selector_pointer");
 SNIPPET(selector_return,
-	"movl %esp, %edx; pushl $0x23; pushl $user_stack + 2048; pushl selector_tried;"
+	"movl %esp, %edx; movl $0x23, %ecx; movl %ecx, %ds; pushl $0x23; pushl $user_stack + 2048;"
+	"pushl selector_tried;"
 	"pushl $selector_back; lret");
 SNIPPET(selector_iret,
-	"movl %esp, %edx; pushl $0x23; pushl $user_stack + 2048; pushl $2; pushl selector_tried;"
+	"movl %esp, %edx; movl $0x23, %ecx; movl %ecx, %ds; pushl $0x23; pushl $user_stack + 2048;"
+	"pushl $2; pushl selector_tried;"
 	"pushl $selector_back; iret");
 
 extern typeof(selector_pointer) selector_home;

@@ -9,14 +9,8 @@ SNIPPET(user_stack_in_kernel,
 	VALUE "movl $0x23, %ecx; movl %ecx, %fs; movl %ecx, %ss; movl $0x10, %ecx; movl %ecx, %ss");
 SNIPPET(kernel_code_rpl_3, VALUE "ljmp $0x0b, $1f; 1: ljmp $0x08, $1f; 1: nop");
 
-/* The environment of the FPU holds the CS of its last instruction (SDM 1 8.1.8). */
-SNIPPET(fpu_environment,
-	"subl $28, %esp; fninit; fld1; fnstenv (%esp); movzwl 16(%esp), %eax; addl $28, %esp");
-
 PROBE(ring_leak)
 {
-	clts();
-	try_kernel("cs in the fpu", fpu_environment);
 	try_kernel("kernel data, rpl 3", kernel_data_rpl_3);
 	try_kernel("user data as stack", user_stack_in_kernel);
 	try_kernel("kernel code, rpl 3", kernel_code_rpl_3);
