@@ -100,8 +100,9 @@ static const char *monitor_option(char *word, struct monitor_options *options)
 	else if ((value = value_of(word, "raw")) && *value && strlen(value) < VM_NAME)
 		print_to(console->raw, sizeof console->raw, "%s", value);
 	else
-		return complain("unknown option %s; known are: trace meter quantum=MS log=quiet|normal "
-				"color raw=MACHINE window=0xADDRESS",
+		return complain(
+			"unknown option %s; known are: trace meter quantum=MS log=quiet|normal "
+			"color raw=MACHINE window=0xADDRESS",
 			word);
 	return NULL;
 }
