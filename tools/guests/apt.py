@@ -11,6 +11,7 @@ The release is a fixed one, whatever the machine's: later ones have no kernel fo
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,9 +68,9 @@ def is_debian_mirror(uri: str) -> bool:
 
 
 def user_mirrors() -> list[str]:
-    """The mirrors that the user's own apt has Debian from."""
-    targets = output("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
-    return [uri for uri in sorted(set(targets.split())) if is_debian_mirror(uri)]
+    """The mirrors that the user's own apt has Debian from: it says what it would fetch, and fetches nothing."""
+    releases = re.findall(r"^'([^']+)/dists/[^']*InRelease'", output("apt-get", "--print-uris", "update"), re.MULTILINE)
+    return [uri for uri in sorted(set(releases)) if is_debian_mirror(uri)]
 
 
 class Apt:
@@ -109,8 +110,9 @@ class Apt:
         self._updated = self._updated or self._apt("apt-get", "-q", "update")
 
     def _unavailable(self, package: str, said: str) -> Unavailable:
-        errors = [line for line in (self._updated + said).splitlines() if line.startswith(("E:", "Err:", "W:"))]
-        why = errors[-1].partition(":")[2].strip() if errors else "no mirror has it"
+        # The first thing that went wrong: what comes later follows from it.
+        errors = re.findall(r"^(?:W|E): (.+)", self._updated + said, re.MULTILINE)
+        why = " ".join(errors[0].split()) if errors else "no mirror has it"
         return Unavailable(f"{package} cannot be fetched from Debian; is there a network? apt says: {why}")
 
     def depends(self, package: str) -> list[str]:

@@ -113,7 +113,10 @@ def take_memtest(root: Path, out: Path) -> None:
 
 def linux_package(apt: Apt) -> str:
     """The newest kernel: the one that linux-image-686, which is empty, depends on."""
-    return next(name for name in apt.depends("linux-image-686") if re.fullmatch(r"linux-image-[\d.]+-\d+-686", name))
+    for name in apt.depends("linux-image-686"):
+        if re.fullmatch(r"linux-image-[\d.]+-\d+-686", name):
+            return name
+    raise Wrong("linux-image-686 depends on no kernel")
 
 
 Take = Callable[[Path, Path], None]

@@ -8,7 +8,7 @@ from guests import fetch, initramfs
 from guests.fetch import UNAVAILABLE, Wrong, load_order, main
 
 ELF = b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\x00\x03\x00"
-MIRROR = "http://mirror.example/debian/"
+MIRROR = "http://mirror.example/debian"
 
 
 class Pretended:
@@ -33,7 +33,11 @@ class Pretended:
     def says(self, mirrors: str = "", update: str = "", download: str = "touch $5_1_i386.deb") -> None:
         self.has(
             "apt-get",
-            f'case "$*" in *indextargets*) echo "{mirrors}" ;; *update*) echo "{update}" ;; *) {download} ;; esac',
+            f"""case "$*" in
+            *print-uris*) for m in {mirrors}; do echo "'$m/dists/x/InRelease' file 0"; done ;;
+            *update*) echo "{update}" ;;
+            *) {download} ;;
+            esac""",
         )
 
     def holds(self, name: str, data: bytes) -> None:
@@ -69,7 +73,7 @@ def test_what_is_there_needs_no_apt(apt, monkeypatch):
 
 def test_only_the_private_configuration_is_used(apt):
     apt.holds("boot/gnumach-1.8-486.gz", GNUMACH)
-    apt.says(mirrors=f"{MIRROR} http://other.example/ubuntu/ http://mirror.example/debian-security/")
+    apt.says(mirrors=f"{MIRROR} http://other.example/ubuntu http://mirror.example/debian-security")
     assert apt.fetch("gnumach") == 0
     sources = (apt.out / "apt/sources/debian.sources").read_text()
     assert f"URIs: {MIRROR}\nSuites: bookworm\n" in sources and "Suites: bookworm-security\n" in sources
@@ -85,7 +89,7 @@ def test_without_apt(apt, monkeypatch, capsys):
 
 
 def test_without_a_mirror(apt, capsys):
-    apt.says(mirrors="http://other.example/ubuntu/")
+    apt.says(mirrors="http://other.example/ubuntu")
     assert apt.fetch("busybox") == UNAVAILABLE
     assert "name no Debian mirror (Ubuntu, for one, has no i386 kernel)" in capsys.readouterr().err
     apt.holds("bin/busybox", ELF)
