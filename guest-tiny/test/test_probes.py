@@ -608,6 +608,29 @@ EXPECTED = {
         stale: mov: returned 00000038
         stale: load: vector 13 error 38 eip +18 cs 8 flags 0 eax 00000038
         stale: code: returned 00300030""",
+    # SDM 1 19.5: IOPL first, else every bit of the access, in two bytes of which both lie within the TSS.
+    "io_rights": """
+        then 3000
+        then 3200
+        hlt: vector 13 error 0 eip +5 cs 1b flags 3200 eax {S} ss 23 esp -4
+        four allowed
+        in 8: returned 000000ff
+        in 32: returned {S}
+        out 16: vector 13 error 0 eip +11 cs 1b flags 0 eax {S} ss 23 esp -4
+        out 32: vector 13 error 0 eip +11 cs 1b flags 0 eax {S} ss 23 esp -4
+        ins: returned 00000000""",
+    # SDM 2B POPF, table 4-16: IF with CPL <= IOPL, IOPL at level 0 alone.
+    "iopl_flags": """
+        flags: returned 00001200
+        popf clears: returned 00001200
+        popf clears: returned 00003000
+        popf sets: returned 00003200
+        iret clears: returned 00003000
+        in its frame: 3000
+        kernel, iopl 3: flags: returned 00003000
+        kernel, iopl 3: cli: returned 00003000
+        kernel, iopl 1: popf: returned 00003000
+        kernel, iopl 0: popf: returned 00000200""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
@@ -696,6 +719,7 @@ NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
     "flags": "the same, and IOPL",
     "phases_flags": "the same",
+    "iopl_flags": "the same, in user mode too",
     "selector_reads": "MOV and PUSH from segment registers do not trap, nor does a far call that pushes CS",
     "selectors_kernel": "LAR, LSL, VERR and VERW neither, and loads that are silent",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
@@ -792,6 +816,7 @@ KNOWN = {
     ("steps", TRANSLATED): "a step ends with an emulated MOV SS",
     ("ring_leak", TRANSLATED): "DS, ES and FS take a DPL-0 segment with RPL 3",
     ("selectors_kernel", TRANSLATED): "the same, and VERW of it",
+    ("iopl_flags", TRANSLATED): "a program with IOPL not 0 runs directly: PUSHF shows IOPL 0, POPF cannot clear IF",
     ("phases", TRANSLATED): "a watchpoint's trap comes late, in the monitor",
 }
 
