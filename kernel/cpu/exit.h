@@ -10,6 +10,7 @@ enum exit_kind {
 	EXIT_HALT,        /* HLT */
 	EXIT_INTERRUPT,   /* the real machine interrupted: `value` is the vector */
 	EXIT_INTR_WINDOW, /* the guest can take the interrupt that vcpu->intr announces */
+	EXIT_YIELD,       /* nothing, but for some time nobody has looked at the time */
 	EXIT_FPU_ERROR,   /* an unmasked FPU exception of a guest with CR0.NE clear: IRQ 13 */
 	EXIT_SHUTDOWN,    /* triple fault */
 	EXIT_UNSUPPORTED, /* the engine cannot go on: `reason` says what and why */

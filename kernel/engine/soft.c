@@ -81,6 +81,8 @@ static enum step refuse(const struct soft *s, struct exit *exit)
 	return STEP_EXIT;
 }
 
+#define EMULATED_MOST 64u /* instructions in a row, without ring 3 between them */
+
 bool engine_meter;
 
 /* The end of the visit that began when ring 3 was left last. */
@@ -99,6 +101,7 @@ static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct e
 	enum step step;
 
 	s->alone = false;
+	s->in_a_row = 0;
 	soft_load(s, way, host_eip);
 	if (engine_meter)
 		meter_enter(s);
@@ -116,6 +119,25 @@ static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct e
 	return step;
 }
 
+/* No real interrupt comes in here, however long it lasts: now and then the vmm has to look. */
+static enum step emulate_next(struct soft *s, struct exit *exit)
+{
+	struct vcpu *v = s->vcpu;
+	u32 hit = v->dr[7] & 0xff && !(v->eflags & EFLAGS_RF) ? soft_breakpoints(v) : 0;
+
+	s->way = WAY_EMULATED;
+	if (hit) {
+		v->dr[6] |= hit;
+		vcpu_raise(v, VECTOR_DB, 0);
+		return STEP_FAULT;
+	}
+	if (++s->in_a_row < EMULATED_MOST)
+		return soft_emulate(s, exit);
+	s->in_a_row = 0;
+	exit->kind = EXIT_YIELD;
+	return STEP_EXIT;
+}
+
 /* The next instruction, or as many as there are until something traps. */
 static enum step go_on(struct soft *s, struct exit *exit)
 {
@@ -131,10 +153,8 @@ static enum step go_on(struct soft *s, struct exit *exit)
 	if (way == WAY_TRANSLATED)
 		host_eip = soft_xlate_find(s);
 	/* Code that cannot be fetched is not translated: the emulation of the fetch has the fault. */
-	if (way == WAY_EMULATED || !host_eip) {
-		s->way = WAY_EMULATED;
-		return soft_emulate(s, exit);
-	}
+	if (way == WAY_EMULATED || !host_eip)
+		return emulate_next(s, exit);
 	return enter(s, way, host_eip, exit);
 }
 

@@ -83,8 +83,9 @@ struct soft {
 	bool reselect; /* choose what the segment registers hold */
 	bool reload;   /* any of this, or load control registers, debug registers or tables */
 
-	bool alone;    /* the next instruction is one that only the real processor knows */
-	bool stepping; /* the real TF is ours, for one instruction */
+	bool alone;        /* the next instruction is one that only the real processor knows */
+	unsigned in_a_row; /* instructions emulated since ring 3 was entered */
+	bool stepping;     /* the real TF is ours, for one instruction */
 	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
 	bool unusual;           /* these segments are not what translated code counts on */
 	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
@@ -108,6 +109,8 @@ static inline void soft_blame(struct soft *s, enum cause cause)
 
 /* How to go on. May fetch the next instruction into s->emulation. */
 enum soft_way soft_choose_way(struct soft *);
+/* The bits of DR6 for breakpoints on the instruction at EIP. */
+u32 soft_breakpoints(const struct vcpu *);
 /* The segment registers have been chosen anew. */
 void soft_segments_changed(struct soft *);
 

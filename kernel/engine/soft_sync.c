@@ -201,7 +201,9 @@ static void load_frame(struct soft *s, u32 host_eip)
 	f->eip = host_eip;
 	f->eflags = vcpu_real_eflags(v);
 	if (s->stepping)
-		f->eflags = (f->eflags | EFLAGS_TF) & ~EFLAGS_IF;
+		f->eflags |= EFLAGS_TF;
+	if (s->stepping && v->shadow)
+		f->eflags &= ~EFLAGS_IF;
 }
 
 void soft_load(struct soft *s, enum soft_way way, u32 host_eip)

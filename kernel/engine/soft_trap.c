@@ -60,6 +60,12 @@ static void prepare(struct soft *s, u16 opcode)
 		soft_release_fpu(s);
 }
 
+/* Behind MOV SS and POP SS debug traps wait as interrupts do, behind STI they do not (SDM 3A 6.8.3). */
+static bool covers_next(const struct vcpu *v, const struct insn *i)
+{
+	return v->shadow && i->opcode != 0xfb;
+}
+
 /* Runs the instruction in s->emulation, from its start or again with one more answer. */
 static enum step run_instruction(struct soft *s, struct exit *exit)
 {
@@ -82,7 +88,7 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 	s->counts.emulated++;
 	if (e->effects)
 		soft_apply(s, e->effects);
-	if (trap_flag)
+	if (trap_flag && !covers_next(v, &e->insn))
 		return single_step(s);
 	if (v->halted) {
 		exit->kind = EXIT_HALT;
@@ -214,10 +220,26 @@ static enum step debug_trap(struct soft *s)
 	return exception(s, VECTOR_DB, 0);
 }
 
+/*
+ * A breakpoint of the instruction before the one that trapped. That trap comes again, or is an
+ * interrupt, which is still served, or another debug trap, which finds this cause too.
+ */
+static enum step late_breakpoint(struct soft *s, struct exit *exit)
+{
+	u32 vector = s->frame.vector;
+
+	hw_late_breakpoint = false;
+	if (vector != VECTOR_DB)
+		debug_trap(s);
+	return vector == VECTOR_DB || vector >= VECTOR_IRQ ? soft_trap(s, exit) : STEP_FAULT;
+}
+
 enum step soft_trap(struct soft *s, struct exit *exit)
 {
 	u32 vector = s->frame.vector;
 
+	if (hw_late_breakpoint)
+		return late_breakpoint(s, exit);
 	if (vector >= VECTOR_IRQ) {
 		s->counts.interrupts++;
 		soft_blame(s, CAUSE_INTERRUPT);
@@ -225,7 +247,7 @@ enum step soft_trap(struct soft *s, struct exit *exit)
 		exit->value = vector;
 		return STEP_EXIT;
 	}
-	if (s->way == WAY_TRANSLATED && s->xlate.where.place >= XLATE_EXIT) {
+	if (vector == VECTOR_GP && s->way == WAY_TRANSLATED && s->xlate.where.place >= XLATE_EXIT) {
 		soft_blame(s, CAUSE_LINK);
 		return STEP_DONE; /* the HLT of a way out: EIP is where it leads */
 	}

@@ -22,12 +22,27 @@
 #include "engine/soft.h"
 
 /* A breakpoint on an instruction: R/W is 0 (SDM 3B 17.2.4). */
+static bool is_on_code(const struct vcpu *v, unsigned i)
+{
+	return (v->dr[7] & DR7_ENABLE(i)) && DR7_RW(v->dr[7], i) == 0;
+}
+
 static bool breaks_at_code(const struct vcpu *v)
 {
 	for (unsigned i = 0; i < 4; i++)
-		if ((v->dr[7] & DR7_ENABLE(i)) && DR7_RW(v->dr[7], i) == 0)
+		if (is_on_code(v, i))
 			return true;
 	return false;
+}
+
+u32 soft_breakpoints(const struct vcpu *v)
+{
+	u32 hit = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		if (is_on_code(v, i) && v->dr[i] == v->seg[CS].base + v->eip)
+			hit |= 1u << i;
+	return hit;
 }
 
 static bool has_stand_in(const struct soft *s)
@@ -65,9 +80,10 @@ static bool goes_one_by_one(const struct soft *s)
 /* One instruction: by the real processor if it means the same in ring 3, or traps there. */
 static enum soft_way choose_for_one(struct soft *s)
 {
-	bool plain = soft_fetch(s) == STEP_DONE && xlate_is_plain(&s->emulation->insn);
-
-	return plain ? WAY_ALONE : WAY_EMULATED;
+	s->way = WAY_EMULATED; /* so that it is fetched from the guest's own code */
+	if (soft_fetch(s) == STEP_DONE && xlate_is_plain(&s->emulation->insn))
+		return WAY_ALONE;
+	return WAY_EMULATED;
 }
 
 enum soft_way soft_choose_way(struct soft *s)

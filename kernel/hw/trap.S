@@ -103,8 +103,7 @@ monitor_trap:
 own_trap:				/* 6' */
 	lea	-FRAME_GS(%esp), %eax
 	call	hw_monitor_trap
-	pop	%gs
-	pop	%fs
+	add	$8, %esp		/* GS and FS may not be loadable any more, and are a guest's */
 	pop	%es
 	pop	%ds
 	popa

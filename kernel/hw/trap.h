@@ -51,6 +51,9 @@ _Static_assert(sizeof(struct hw_frame) == 204, "trap.S counts on it");
  */
 void hw_enter(struct hw_frame *);
 
+/* A breakpoint of the guest's has trapped only now that the monitor runs: it is still in DR6. */
+extern bool hw_late_breakpoint;
+
 /* A place to come back to, out of any depth of calls. */
 struct hw_mark {
 	u32 ebx, esi, edi, ebp, esp, eip;

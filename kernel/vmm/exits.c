@@ -77,6 +77,7 @@ void exits_handle(struct vm *vm, u64 clock)
 	case EXIT_INTERRUPT:
 		handle_interrupt(x->value);
 		break;
+	case EXIT_YIELD:
 	case EXIT_INTR_WINDOW: /* the scheduler looks for interrupts before it runs the machine again */
 		break;
 	case EXIT_FPU_ERROR:

@@ -14,6 +14,7 @@ static const char *const exit_names[EXIT_KIND_COUNT] = {
 	[EXIT_HALT] = "halt",
 	[EXIT_INTERRUPT] = "interrupt",
 	[EXIT_INTR_WINDOW] = "interrupt window",
+	[EXIT_YIELD] = "yield",
 	[EXIT_FPU_ERROR] = "fpu error",
 	[EXIT_SHUTDOWN] = "shutdown",
 	[EXIT_UNSUPPORTED] = "unsupported",

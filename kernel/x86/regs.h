@@ -67,13 +67,14 @@ enum sreg { ES, CS, SS, DS, FS, GS, SREG_COUNT };
 #define CR4_SMEP       (1u << 20)
 #define CR4_SMAP       (1u << 21)
 
-#define DR6_FIXED 0xffff0ff0u /* bits that read as one (SDM 3B 17.2.3) */
-#define DR6_ZERO  (1u << 12)  /* and as zero */
-#define DR6_BD    (1u << 13)
-#define DR6_BS    (1u << 14)
-#define DR7_FIXED 0x00000400u /* the same of DR7 (SDM 3B 17.2.4) */
-#define DR7_ZERO  0x0000d800u
-#define DR7_GD    (1u << 13)
+#define DR6_FIXED       0xffff0ff0u /* bits that read as one (SDM 3B 17.2.3) */
+#define DR6_ZERO        (1u << 12)  /* and as zero */
+#define DR6_BREAKPOINTS 0xfu        /* B0 to B3 */
+#define DR6_BD          (1u << 13)
+#define DR6_BS          (1u << 14)
+#define DR7_FIXED       0x00000400u /* the same of DR7 (SDM 3B 17.2.4) */
+#define DR7_ZERO        0x0000d800u
+#define DR7_GD          (1u << 13)
 
 /* Of breakpoint n: the bits that enable it, and what it watches (SDM 3B 17.2.4). */
 #define DR7_ENABLE(n)  (3u << (2 * (n)))

@@ -441,7 +441,10 @@ static bool names_other_segment(const struct translation *t)
 
 bool xlate_is_plain(const struct insn *insn)
 {
-	return find_translator(insn->opcode) == copy;
+	translator translate = find_translator(insn->opcode);
+
+	/* INC, DEC and PUSH of group 5. */
+	return translate == copy || (translate == group_5 && (insn->reg < 2 || insn->reg == 6));
 }
 
 static void translate_one(struct translation *t, enum flow *flow)
