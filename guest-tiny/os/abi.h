@@ -11,21 +11,24 @@
 
 /* A negative result means no; pointers are checked by the kernel before it uses them. */
 enum syscall {
-	SYS_EXIT,    /* (status): does not return */
-	SYS_WRITE,   /* (text, bytes): to the console, in one piece */
-	SYS_READ,    /* (buffer, bytes): waits for a line; its length, the newline not counted */
-	SYS_SLEEP,   /* (ticks) */
-	SYS_GROW,    /* (bytes): more heap; its address, as sbrk of UNIX does */
-	SYS_RUN,     /* ("program argument", bytes): starts it; its process number */
-	SYS_WAIT,    /* (process number): waits for its end; its exit status */
-	SYS_KILL,    /* (process number) */
-	SYS_PROCESS, /* (slot, struct process_info *): what `ps` shows; 1 if the slot is in use */
-	SYS_SYSTEM,  /* (struct system_info *): what `mem` and `uptime` show */
-	SYS_HALT,    /* powers the machine off */
+	SYS_EXIT,      /* (status): does not return */
+	SYS_WRITE,     /* (text, bytes): to the console, in one piece */
+	SYS_READ,      /* (buffer, bytes): waits for a line; its length, the newline not counted */
+	SYS_SLEEP,     /* (ticks) */
+	SYS_GROW,      /* (bytes): more heap; its address, as sbrk of UNIX does */
+	SYS_RUN,       /* ("program argument", bytes): starts it; its process number */
+	SYS_WAIT,      /* (process number): waits for its end; its exit status */
+	SYS_KILL,      /* (process number) */
+	SYS_PROCESS,   /* (slot, struct process_info *): what `ps` shows; 1 if the slot is in use */
+	SYS_SYSTEM,    /* (struct system_info *): what `mem` and `uptime` show */
+	SYS_HALT,      /* powers the machine off */
+	SYS_DISK_READ, /* (sector, buffer of SECTOR bytes) */
+	SYS_DISK_WRITE, /* (sector, buffer) */
 	SYS_COUNT,
 };
 
 #define TICKS_PER_SECOND 100u
+#define SECTOR           512u
 #define STATUS_KILLED    (-1)
 #define COMMAND_MAX      160 /* bytes of a command line, the ending zero included */
 #define NAME_MAX         16

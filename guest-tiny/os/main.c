@@ -132,6 +132,7 @@ void guest_main(const struct multiboot_info *info)
 	clock_init();
 	show_clock();
 	console_init();
+	disk_init();
 	syscall_init();
 	/* The next lines come when the first program runs: from fault.c, syscall.c and itself. */
 	print_to(shell, sizeof shell, "shell %s %s", options.name, options.script);

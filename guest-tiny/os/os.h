@@ -116,6 +116,13 @@ u32 console_read(char *buffer, u32 bytes);
 /* Whom Ctrl-C ends; 0: nobody. */
 void console_foreground(u32 pid);
 
+/* --- disk.c: the disk, if there is one -------------------------------------------------------- */
+
+void disk_init(void);
+/* One sector; false if there is none of that number, or the disk reports an error. */
+bool disk_read(u32 sector, void *buffer);
+bool disk_write(u32 sector, const void *buffer);
+
 /* --- syscall.c: what programs may ask for ----------------------------------------------------- */
 
 void syscall_init(void);

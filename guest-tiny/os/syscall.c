@@ -119,6 +119,20 @@ static int sys_halt(u32 a, u32 b, u32 c)
 	machine_end(0);
 }
 
+static int sys_disk_read(u32 sector, u32 buffer, u32 c)
+{
+	if (!space_touch_range(current, buffer, SECTOR, true))
+		return -1;
+	return disk_read(sector, (void *)buffer) ? 0 : -1;
+}
+
+static int sys_disk_write(u32 sector, u32 buffer, u32 c)
+{
+	if (!space_touch_range(current, buffer, SECTOR, false))
+		return -1;
+	return disk_write(sector, (const void *)buffer) ? 0 : -1;
+}
+
 static const call calls[SYS_COUNT] = {
 	[SYS_EXIT] = sys_exit,
 	[SYS_WRITE] = sys_write,
@@ -131,6 +145,8 @@ static const call calls[SYS_COUNT] = {
 	[SYS_PROCESS] = sys_process,
 	[SYS_SYSTEM] = sys_system,
 	[SYS_HALT] = sys_halt,
+	[SYS_DISK_READ] = sys_disk_read,
+	[SYS_DISK_WRITE] = sys_disk_write,
 };
 
 static void on_syscall(struct frame *f)

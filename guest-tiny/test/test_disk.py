@@ -124,3 +124,15 @@ def test_what_is_wrong_with_a_disk_is_said(tmp_path, modules, said):
     own = [line for line in result.lines_by_machine["cave"] if said in line]
     assert len(own) == 1, result.console
     assert result.status in (3, 5)
+
+
+def test_tinyos_finds_again_what_it_wrote(tmp_path):
+    """The tiny system writes in the cave, and reads on the bare machine."""
+    tinyos, image = BUILD / "guest/tinyos.elf", copy(tmp_path)
+    script = "mem=6M script=disk write 7 by the tiny system; disk write 4096 x; halt"
+    first = boot(CAVE, [(tinyos, f"vm=red mem=8M disk=hda -- {script}")], options=drive(image))
+    assert "[ok] disk: 4096 sectors" in cave_lines(first), first.console
+    assert "disk: sector 4096 cannot be reached" in cave_lines(first)
+    assert sectors(image, 7, 7).startswith(b"by the tiny system\0")
+    second = boot(tinyos, append="script=disk read 7; halt", options=drive(image))
+    assert "sector 7: by the tiny system" in second.console.splitlines(), second.console

@@ -74,6 +74,46 @@ static void do_kill(const char *rest)
 		print("kill: there is no process \"%s\" that may be ended\n", rest);
 }
 
+/* Where the word behind this one begins. */
+static const char *next_word(const char *text)
+{
+	while (*text && *text != ' ')
+		text++;
+	while (*text == ' ')
+		text++;
+	return text;
+}
+
+/* Text, up to a zero or the first byte that is none. */
+static void show_sector(u32 n, char *sector)
+{
+	u32 length = 0;
+
+	while (length < COMMAND_MAX / 2 && sector[length] >= ' ' && sector[length] <= '~')
+		length++;
+	sector[length] = 0;
+	print("sector %u: %s\n", n, sector);
+}
+
+static void do_disk(const char *rest)
+{
+	const char *where = next_word(rest), *text = next_word(where);
+	char sector[SECTOR] = "";
+	u32 n = number(where, 0);
+	bool good;
+
+	if (!strncmp(rest, "write ", 6)) {
+		memcpy(sector, text, strlen(text));
+		good = disk_write(n, sector);
+	} else {
+		good = disk_read(n, sector);
+		if (good)
+			show_sector(n, sector);
+	}
+	if (!good)
+		print("disk: sector %u cannot be reached\n", n);
+}
+
 static void do_halt(const char *rest)
 {
 	halt();
@@ -89,6 +129,7 @@ static const struct command {
 	{"uptime", "", "says how long the machine has run", do_uptime},
 	{"run", "PROGRAM [ARG] [&]", "runs count, primes, fault, spin or shell", do_run},
 	{"kill", "PID", "ends a process", do_kill},
+	{"disk", "read|write N TEXT", "a sector's text", do_disk},
 	{"halt", "", "powers the machine off", do_halt},
 };
 

@@ -79,6 +79,16 @@ void halt(void)
 	syscall(SYS_HALT, 0, 0, 0);
 }
 
+bool disk_read(u32 sector, void *buffer)
+{
+	return syscall(SYS_DISK_READ, sector, (u32)buffer, 0) == 0;
+}
+
+bool disk_write(u32 sector, const void *buffer)
+{
+	return syscall(SYS_DISK_WRITE, sector, (u32)buffer, 0) == 0;
+}
+
 void print(const char *format, ...)
 {
 	char text[160];

@@ -20,6 +20,9 @@ int kill(int pid);
 bool process_info(u32 slot, struct process_info *);
 struct system_info system_info(void);
 void halt(void);
+/* A sector of SECTOR bytes; false: there is none, or it cannot be read or written. */
+bool disk_read(u32 sector, void *buffer);
+bool disk_write(u32 sector, const void *buffer);
 
 /* Formatted text (base/printf.h), at most 159 bytes, written in one piece. */
 PRINTF_LIKE(1, 2) void print(const char *format, ...);
