@@ -156,10 +156,10 @@ void shadow_flush(struct shadow *s, const struct paging *paging)
 
 	s->counts.flushes++;
 	s->stale = true;
-	BITMAP_EACH(region, &linked)
-	shadow_table_unlink(s, region);
-	BITMAP_EACH(region, &linked)
-	relink(s, paging, region);
+	BITMAP_EACH (region, &linked)
+		shadow_table_unlink(s, region);
+	BITMAP_EACH (region, &linked)
+		relink(s, paging, region);
 }
 
 /* What is remembered of an address space, or the place where it will be. */
@@ -183,8 +183,7 @@ static void leave_space(struct shadow *s)
 	}
 	space->cr3 = own->cr3;
 	space->count = 0;
-	BITMAP_EACH(region, &own->local)
-	{
+	BITMAP_EACH (region, &own->local) {
 		if (space->count < SPACE_REGIONS)
 			space->region[space->count++] = region;
 		shadow_table_unlink(s, region);
@@ -252,9 +251,9 @@ void shadow_protect(struct shadow *s, u32 gfn)
 		if (t->key & PTE_PS)
 			protect_large(s, number, gfn);
 		else if (t->key && shadow_table_linked(s, t->root, t->region) == number)
-			BITMAP_EACH(i, &t->live)
-		if ((s->table[number][i] & PTE_FRAME) == real)
-			s->table[number][i] &= ~PTE_W;
+			BITMAP_EACH (i, &t->live)
+				if ((s->table[number][i] & PTE_FRAME) == real)
+					s->table[number][i] &= ~PTE_W;
 	}
 	s->stale = true;
 }

@@ -69,8 +69,7 @@ static void give_up(struct shadow *s, u32 number)
 	while (*link != number)
 		link = &record(s, *link)->next;
 	*link = t->next;
-	BITMAP_EACH(i, &t->live)
-	{
+	BITMAP_EACH (i, &t->live) {
 		s->table[number][i] = 0;
 		bitmap_remove(&t->live, i);
 	}
@@ -130,24 +129,35 @@ static u32 guest_entry(const struct cached_table *t, const u32 *guest, unsigned 
 	return guest ? guest[index] : 0;
 }
 
-/*
- * What the table may hold for a page entry of the guest (SDM 3A 4.6.1, 4.8): 0, or an entry without
- * its accessed bit. Never more than mmu_walk() would allow.
- */
-static inline u32 translate(const struct shadow *s, const struct cached_table *t, u32 page_entry)
-{
-	u32 rights = t->key & page_entry, entry;
-	gpa_t frame = gpa(page_entry & PTE_FRAME);
-	bool writable = rights & PTE_W || (t->root == ROOT_KERNEL && t->key & KEY_WP_OFF);
+/* What a page entry of the guest must have to be in a table, and to be writable there. */
+struct demands {
+	u32 present, writable;
+};
 
-	if (~page_entry & (PTE_P | PTE_A) || !gmem_is_readable(s->mem, frame, PAGE_SIZE))
+/* SDM 3A 4.6.1, 4.8. An entry that has all bits leads to no RAM. */
+static inline struct demands demands_of(const struct cached_table *t)
+{
+	u32 present = PTE_P | PTE_A | (t->root == ROOT_USER ? PTE_U : 0);
+
+	if (t->root == ROOT_KERNEL && t->key & KEY_WP_OFF)
+		return (struct demands){present, PTE_D};
+	return (struct demands){present, t->key & PTE_W ? PTE_W | PTE_D : ~0u};
+}
+
+/*
+ * What the table may hold for a page entry of the guest: 0, or an entry without its accessed bit.
+ * Never more than mmu_walk() would allow.
+ */
+static inline u32 translate(const struct shadow *s, struct demands need, u32 page_entry)
+{
+	gpa_t frame = gpa(page_entry & PTE_FRAME);
+	u32 entry = (u32)s->mem->base.v + frame.v + (PTE_P | PTE_U | PTE_D);
+
+	if (~page_entry & need.present || !gmem_is_readable(s->mem, frame, PAGE_SIZE))
 		return 0;
-	if (t->root == ROOT_USER && !(rights & PTE_U))
-		return 0;
-	entry = (u32)s->mem->base.v + frame.v + (PTE_P | PTE_U | PTE_D);
-	if (writable && page_entry & PTE_D && !gmem_watchers(s->mem, frame.v >> PAGE_SHIFT))
-		entry |= PTE_W;
-	return entry;
+	if (~page_entry & need.writable || gmem_watchers(s->mem, frame.v >> PAGE_SHIFT))
+		return entry;
+	return entry | PTE_W;
 }
 
 /* A page of the table that is not global: it must not outlive a switch. */
@@ -167,7 +177,7 @@ u32 shadow_table_enter(
 	struct shadow *s, const struct paging *paging, u32 number, unsigned index, u32 page_entry)
 {
 	struct cached_table *t = record(s, number);
-	u32 entry = translate(s, t, page_entry);
+	u32 entry = translate(s, demands_of(t), page_entry);
 
 	if (!entry) {
 		s->table[number][index] = 0;
@@ -188,7 +198,7 @@ static bool fill_run(struct shadow *s, u32 number, unsigned first)
 {
 	struct cached_table *t = record(s, number);
 	u32 page_entry = guest_entry(t, NULL, first);
-	u32 entry = translate(s, t, page_entry), gfn = page_entry >> PAGE_SHIFT;
+	u32 entry = translate(s, demands_of(t), page_entry), gfn = page_entry >> PAGE_SHIFT;
 
 	if (!gmem_is_ram(s->mem, gpa(page_entry & PTE_FRAME), 32 * PAGE_SIZE))
 		return false;
@@ -216,29 +226,37 @@ void shadow_table_prefill(
 }
 
 /*
- * Makes a table of 4 KiB pages true. The real MMU has set the accessed bit of what was used since the
- * last time. What was not used for two turns is not worth the look, and is dropped: so a turn costs
- * what the last two have used, and not what the guest has ever touched.
+ * The entry that takes the place of `old`. The real MMU has set the accessed bit of what was used since
+ * the last time. What was not used for two turns is not worth the look, and is dropped: so a turn
+ * costs what the last two have used, and not what the guest has ever touched.
  */
+static inline u32 renew(const struct shadow *s, struct demands need, u32 old, u32 page_entry)
+{
+	u32 new = old &(PTE_A | KEPT) ? translate(s, need, page_entry) : 0;
+
+	return new &&old &PTE_A ? new | KEPT : new;
+}
+
+/* Makes a table of 4 KiB pages true. Hot: it is most of what a switch costs. */
 static void refresh(struct shadow *s, const struct paging *paging, u32 number)
 {
 	struct cached_table *t = record(s, number);
 	const u32 *guest = guest_table(s, t);
-	u32 all = PTE_G;
+	struct demands need = demands_of(t);
+	u32 *table = s->table[number], all = PTE_G;
 
-	BITMAP_EACH(i, &t->live)
-	{
-		u32 *entry = &s->table[number][i], old = *entry;
-		u32 page_entry = guest_entry(t, guest, i);
-		u32 new = old &(PTE_A | KEPT) ? translate(s, t, page_entry) : 0;
+	for (u32 words = t->live.words; words; words &= words - 1) {
+		unsigned first = 32 * __builtin_ctz(words);
 
-		if (new &&old & PTE_A)
-			new |= KEPT;
-		*entry = new;
-		if (new)
-			all &= page_entry;
-		else
-			bitmap_remove(&t->live, i);
+		for (u32 bits = t->live.word[first / 32]; bits; bits &= bits - 1) {
+			unsigned i = first + __builtin_ctz(bits);
+
+			table[i] = renew(s, need, table[i], guest[i]);
+			if (table[i])
+				all &= guest[i];
+			else
+				bitmap_remove(&t->live, i);
+		}
 	}
 	t->global = is_global(paging, all);
 }
