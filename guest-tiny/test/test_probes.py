@@ -631,6 +631,12 @@ EXPECTED = {
         kernel, iopl 3: cli: returned 00003000
         kernel, iopl 1: popf: returned 00003000
         kernel, iopl 0: popf: returned 00000200""",
+    # SDM 3A 3.4.3, 9.9: linear addresses are base + offset, whatever paging does with them; 32 bits, so that the sum wraps.
+    "high_segments": """
+        paging on on the way
+        run 0: eip 5 esp -4 0 12345678 words {2} {3} cs 30 ud2 76 far 1111 end 5a5a5a5a
+        run 1: eip 5 esp -4 0 12345678 words {2} {3} cs 30 ud2 76 far 1111 end 5a5a5a5a
+        run 2: eip 5 esp -4 0 12345678 words {2} {3} cs 8 ud2 76 far 1111 end 5a5a5a5a""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
