@@ -151,8 +151,9 @@ static void counter_2_shows_the_rate_of_time(void **state)
 			if (in(0x42) != high)
 				break;
 			last = now;
+			assert_in_range(reads, 0, 60); /* 215 us */
 		}
-		assert_in_range(reads, 1, 60); /* 215 us */
+		assert_in_range(reads, 5, 60);
 		if (steps++ == 0)
 			first = last;
 	}
@@ -170,7 +171,7 @@ static void counter_2_runs_out_in_time(void **state)
 		start_counter(0, PIT_HZ / 1000 * ms);
 		from = now;
 		while (!(in(0x61) & 0x20))
-			;
+			assert_in_range(now, 0, SECOND);
 		assert_in_range(now - from, ms * PIT_HZ / 1000 * SECOND / PIT_HZ - ms * 1000,
 			ms * 1000000 + 3 * ACCESS);
 	}
@@ -216,13 +217,18 @@ static void set_cmos(u8 index, u8 value)
 	out(0x71, value);
 }
 
+/* Register A's "update in progress" becomes that. */
+static void wait_update(u8 in_progress)
+{
+	while ((cmos(RTC_A) & 0x80) != in_progress)
+		assert_in_range(now, 0, 2 * SECOND);
+}
+
 /* The date is read between two updates; the alarm keeps what it is given, and rings. */
 static void clock_is_read_and_rings(void **state)
 {
-	while (!(cmos(RTC_A) & 0x80))
-		;
-	while (cmos(RTC_A) & 0x80)
-		;
+	wait_update(0x80);
+	wait_update(0x00);
 	assert_int_equal(cmos(RTC_SECOND), 0x59);
 	assert_int_equal(cmos(RTC_DAY), 0x28);
 	assert_int_equal(cmos(RTC_D) & 0x80, 0x80); /* the battery is good */
@@ -253,7 +259,7 @@ static void keyboard_is_found_and_no_mouse(void **state)
 {
 	u8 byte;
 
-	while (in(0x64) & 1)
+	for (unsigned i = 0; i < 16 && in(0x64) & 1; i++)
 		in(0x60);
 	byte = controller(0x20);
 	out(0x64, 0x60);
