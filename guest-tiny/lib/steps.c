@@ -12,10 +12,15 @@ void steps_note(char kind, const struct frame *f)
 		.kind = kind, .eip = f->eip, .flags = f->eflags, .dr6 = dr6_get() & (DR6_BS | 0xf)};
 }
 
-/* DR6 is sticky: whoever reads it clears it for the next time (SDM 3B 17.2.3). */
+/*
+ * DR6 is sticky: whoever reads it clears it for the next time (SDM 3B 17.2.3). RF lets an instruction
+ * with a breakpoint run (17.3.1.1).
+ */
 static void on_debug(struct frame *f)
 {
 	steps_note(0, f);
+	if (dr6_get() & 0xf)
+		f->eflags |= EFLAGS_RF;
 	dr6_set(0);
 }
 
@@ -59,7 +64,7 @@ static void show_event(const struct step_event *e, u32 code)
 		print("i");
 	if (!e->kind && e->dr6 != DR6_BS)
 		print("/%x", e->dr6);
-	if (!e->kind && !(e->flags & EFLAGS_TF))
+	if (!e->kind && e->dr6 & DR6_BS && !(e->flags & EFLAGS_TF))
 		print(".");
 }
 

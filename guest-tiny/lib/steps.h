@@ -1,7 +1,7 @@
 /*
  * Single steps: runs code with TF set and says in a line where each trap said that it was, and what
  * else came between. A step is `+offset` into the code, with an i if the saved flags have interrupts
- * on, and a full stop if they end the steps. Other events are named in front: f a fault, n a software
+ * on, and a full stop if they end the steps. What is not a step alone has DR6 behind a stroke. Other events are named in front: f a fault, n a software
  * interrupt, q one from the timer.
  *
  *   STEPS(code, "nop; int3; nop");

@@ -637,6 +637,20 @@ EXPECTED = {
         run 0: eip 5 esp -4 0 12345678 words {2} {3} cs 30 ud2 76 far 1111 end 5a5a5a5a
         run 1: eip 5 esp -4 0 12345678 words {2} {3} cs 30 ud2 76 far 1111 end 5a5a5a5a
         run 2: eip 5 esp -4 0 12345678 words {2} {3} cs 8 ud2 76 far 1111 end 5a5a5a5a""",
+    # SDM 3B 17.2.4, 17.3.1: instructions fault before they run, data trap behind; any byte in common is a hit.
+    "watchpoints": """
+        one: 0: +5/1
+        three: 0: +5/1 +10/2 +12/4 +10/2 +12/4 +10/2 +12/4
+        three: 0: +5/1 +6/2 +7/4
+        three: 2: +5/1 n+7 +8/2 n+9 +10/4 f+10
+        none: 0:
+        user loop: 0: +10/2 +10/2 +10/2
+        stores: 0: +10/8 +17/8 +26/8 +42/8
+        loads: 0:
+        loads: 0: +11/8 +18/8 +30/8
+        user stores: 0: +10/8 +42/8
+        user stack: 0: +13/8 +14/8 +19/8 +20/8 +21/8 +22/8
+        off: 0:""",
     # These wreck or stop themselves.
     "stack_gone": """
         before: {0}""",
