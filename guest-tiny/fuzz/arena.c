@@ -70,7 +70,6 @@ void arena_init(void)
 		image[pte_index(at)] = at | (at < (u32)image_data ? ALL & ~PTE_W : ALL);
 	directory[0] = (u32)image | ALL;
 	directory[pde_index(CODE)] = TABLE_FRAME | ALL | PTE_U;
-	memset((void *)CODE_FRAMES, 0xcc, 2 * CODE_PAGES * PAGE_SIZE);
 	cr3_set((u32)harness);
 	cr0_set(cr0_get() | CR0_PG | CR0_WP);
 }
@@ -107,7 +106,7 @@ static const struct {
 	{0, 0, ATTR_P},                                           /* 98: no type */
 	{0, 0xfffff, ATTR_FLAT | ATTR_WRITABLE | ATTR_EXPAND},    /* a0: expands down */
 	{0, ~0u, ATTR_USER_CODE},                                 /* a8: for all */
-	{DATA, 0x7f, ATTR_P | TYPE_LDT},                          /* b0: another LDT */
+	{LDT + 0x400, 0x7f, ATTR_P | TYPE_LDT},                   /* b0: another LDT */
 	{0, 0, 0},                                                /* b8: nothing */
 };
 
@@ -119,6 +118,8 @@ static void prepare_segments(void)
 
 	for (u32 i = 0; i < ARRAY_SIZE(segments); i++) {
 		d = descriptor_make(segments[i].base, segments[i].limit, segments[i].attr);
+		if ((segments[i].attr & (ATTR_S | ATTR_CODE)) == (ATTR_S | ATTR_CODE))
+			d.high |= ATTR_ACCESSED << 8; /* QEMU does not when it loads CS */
 		put_descriptor(&gdt[FIRST_SEGMENT / 8 + i], d);
 		put_descriptor(&ldt[i], d);
 	}
@@ -130,14 +131,17 @@ static void prepare_segments(void)
 				(i > 2 ? ATTR_DPL : 0));
 		put_descriptor(&gdt[i], d);
 	}
+	put_descriptor(&gdt[0], (struct descriptor){0, 0});
+	put_descriptor(&gdt[TSS_SELECTOR / 8],
+		descriptor_make((u32)&task, sizeof task.tss - 1, ATTR_P | TYPE_TSS32_BUSY));
 	for (u32 i = FIRST_SEGMENT / 8 + ARRAY_SIZE(segments); i < GDT_ENTRIES; i++)
 		put_descriptor(&gdt[i], (struct descriptor){0, 0});
 }
 
 /* Numbers that look like data: small ones, signs, addresses of the arena. */
-static u32 datum(u32 number, u32 i)
+static u32 datum(u32 seed, u32 i)
 {
-	u32 x = fuzz_mix(number, i);
+	u32 x = fuzz_mix(seed, i);
 
 	switch (x & 7) {
 	case 0:
@@ -151,65 +155,69 @@ static u32 datum(u32 number, u32 i)
 	}
 }
 
+static void fill(u32 from, u32 to, u32 value)
+{
+	for (u32 at = from; at < to; at += 4)
+		put((u32 *)at, value);
+}
+
+/* Breakpoints all around the code. */
+static void place(u32 frames, u32 pages, u32 at, const u8 *code, u32 bytes)
+{
+	u32 length = ALIGN_UP(bytes, 4);
+
+	fill(frames, frames + at, 0xcccccccc);
+	copy(frames + at, code, length);
+	fill(frames + at + length, frames + pages * PAGE_SIZE, 0xcccccccc);
+}
+
 static void prepare_pages(const struct program *p)
 {
 	const u8 *code = (const u8 *)(p + 1);
 	u32 length = ALIGN_UP(p->code_bytes, 4);
 
-	copy(CODE_FRAMES + p->code_at, code, length);
-	copy(OTHER_FRAMES + p->code_at, code + length, length);
-	copy(USER_FRAME, code + 2 * length, p->user_bytes);
+	place(CODE_FRAMES, CODE_PAGES, p->code_at, code, p->code_bytes);
+	place(OTHER_FRAMES, CODE_PAGES, p->code_at, code + length, p->code_bytes);
+	place(USER_FRAME, 1, 0, code + 2 * length, p->user_bytes);
 	for (u32 i = 0; i < DATA_PAGES * PAGE_SIZE / 4; i++)
-		put((u32 *)DATA_FRAMES + i, datum(p->number, i));
-	for (u32 i = 0; i < STACK_PAGES * PAGE_SIZE / 4; i++)
-		put((u32 *)STACK_FRAMES + i, 0);
-	for (u32 i = 0; i < PAGE_SIZE / 4; i++)
-		put((u32 *)INNER_STACK_FRAME + i, 0);
-	for (u32 i = 0; i < PAGE_SIZE / 4; i++)
-		put((u32 *)USER_STACK_FRAME + i, 0);
+		put((u32 *)DATA_FRAMES + i, datum(p->data, i));
+	fill(STACK_FRAMES, STACK_FRAMES + STACK_PAGES * PAGE_SIZE, 0);
+	fill(INNER_STACK_FRAME, INNER_STACK_FRAME + (GUARD & PAGE_MASK), 0);
 	put((u32 *)(INNER_STACK_FRAME + (GUARD & PAGE_MASK)), p->guard);
-}
-
-static void restore_code(void)
-{
-	static u32 at, bytes;
-	const struct program *p = fuzz_program;
-
-	/* The last program's; breakpoints all around, as there were. */
-	for (u32 i = 0; i < bytes; i += 4) {
-		put((u32 *)(CODE_FRAMES + at + i), 0xcccccccc);
-		put((u32 *)(OTHER_FRAMES + at + i), 0xcccccccc);
-	}
-	at = p->code_at;
-	bytes = ALIGN_UP(p->code_bytes, 4);
+	fill(INNER_STACK_FRAME + (GUARD & PAGE_MASK) + 4, INNER_STACK_FRAME + PAGE_SIZE, 0);
+	fill(USER_STACK_FRAME, USER_STACK_FRAME + PAGE_SIZE, 0);
 }
 
 void arena_prepare(const struct program *p)
 {
-	restore_code();
 	prepare_pages(p);
 	prepare_segments();
 	map_arena();
 	lldt(SELECTOR_LOCAL);
 }
 
-static u32 hash_range(u32 hash, u32 from, u32 bytes)
+static u32 hash_range(u32 hash, const char *name, u32 from, u32 bytes)
 {
-	for (u32 at = from; at < from + bytes; at += 4)
-		hash = fuzz_mix(hash, *(u32 *)at);
+	for (u32 at = from; at < from + bytes; at += PAGE_SIZE) {
+		u32 page = 0;
+
+		for (u32 i = 0; i < PAGE_SIZE; i += 4)
+			page = fuzz_mix(page, *(u32 *)(at + i));
+		hash = fuzz_mix(hash, page);
+		if (fuzz_program->flags & PROGRAM_VERBOSE)
+			print("  %s %x: %x\n", name, at, page);
+	}
 	return hash;
 }
 
-u32 arena_hash(u32 esp)
+u32 arena_hash(bool stacks)
 {
-	u32 hash = hash_range(0, FRAMES, STACK_FRAMES - FRAMES);
-	u32 stack = esp ? MIN(MAX(esp & ~3u, STACK), STACK + STACK_PAGES * PAGE_SIZE) : STACK;
+	u32 hash = hash_range(0, "code", CODE_FRAMES, DATA_FRAMES - CODE_FRAMES);
 
-	hash = hash_range(
-		hash, STACK_FRAMES + stack - STACK, STACK + STACK_PAGES * PAGE_SIZE - stack);
-	if (!esp)
-		hash = hash_range(hash, INNER_STACK_FRAME, DIRECTORY_FRAME - INNER_STACK_FRAME);
-	hash = hash_range(hash, TABLE_FRAME, PAGE_SIZE);
-	hash = hash_range(hash, LDT_FRAME, PAGE_SIZE);
-	return hash_range(hash, (u32)gdt, PAGE_SIZE);
+	hash = hash_range(hash, "data", DATA_FRAMES, STACK_FRAMES - DATA_FRAMES);
+	if (stacks)
+		hash = hash_range(hash, "stacks", STACK_FRAMES, TABLE_FRAME - STACK_FRAMES);
+	hash = hash_range(hash, "table", TABLE_FRAME, PAGE_SIZE);
+	hash = hash_range(hash, "LDT", LDT_FRAME, PAGE_SIZE);
+	return hash_range(hash, "GDT", (u32)gdt, PAGE_SIZE);
 }

@@ -65,6 +65,7 @@ struct program {
 	u32 eip, eflags;
 	u32 gpr[8];
 	u32 guard;
+	u32 data;        /* what the data pages are filled from */
 	u32 user_return; /* where RETURN_VECTOR leads */
 	u32 code_at, code_bytes;
 	u32 user_bytes;
@@ -78,8 +79,8 @@ struct program {
 void arena_init(void);
 /* Puts everything where this program expects it. What is there already is not written again. */
 void arena_prepare(const struct program *);
-/* A hash of all that a program can have changed. `esp`: nothing below it counts, 0: all counts. */
-u32 arena_hash(u32 esp);
+/* A hash of all memory that a program can have changed. */
+u32 arena_hash(bool stacks);
 /* Switches between the two directories. */
 void arena_enter(void);
 void arena_leave(void);

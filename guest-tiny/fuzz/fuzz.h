@@ -15,6 +15,15 @@ static inline u32 fuzz_mix(u32 hash, u32 value)
 /* The program that is running; a copy, mapped where it cannot be reached by chance. */
 extern const struct program *fuzz_program;
 
+/*
+ * Plain flags again, IOPL 0 above all: a program may have changed all of them, and a translator may be
+ * slow with unusual ones.
+ */
+static inline void fuzz_plain_flags(void)
+{
+	asm volatile("pushl $2; popfl" : : : "memory", "cc");
+}
+
 /* --- events.c --- */
 
 /* Takes over all vectors. */
@@ -23,8 +32,6 @@ void events_init(void);
 void events_start(void);
 /* The hash of all that was recorded. */
 u32 events_hash(void);
-/* ESP at the end of the program, 0 if it did not end by itself. */
-u32 events_esp(void);
 
 /* --- enter.S --- */
 

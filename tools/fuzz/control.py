@@ -30,11 +30,8 @@ class Control(Operands):
 
     def guarded(self):
         """How a way back begins: no program goes on for ever, nor its stack down."""
-        return [
-            b"\xff" + self.absolute(1, GUARD),
-            Jump(b"\x78", b"\x0f\x88", "end"),
-            b"\xbc" + u32(STACK_TOP - 0x80 - self.rng.randrange(0, 0x200, 4)),
-        ]
+        guard = [b"\xff" + self.absolute(1, GUARD), Jump(b"\x78", b"\x0f\x88", "end")]
+        return guard if self.timer else [*guard, b"\xbc" + u32(STACK_TOP - 0x80 - self.rng.randrange(0, 0x200, 4))]
 
     def loop_back(self):
         back = f"L{self.rng.randrange(max(0, self.here - 8), self.here + 1)}"

@@ -41,6 +41,10 @@ class Generator(Integer, Control, sensitive.Sensitive, System):
         if self.kind == DIRECT:
             for method in (self.flags, self.question, self.far):
                 weights[method] = 0
+        if self.timer:  # where a monitor goes step by step it has no time for so many interrupts
+            weights[self.debug] = 0
+        if self.single_step:  # QEMU does not step over STI as the manual has it, nor onto breakpoints
+            weights[self.irq] = weights[self.debug] = 0
         for method in self.rng.sample([m for m in weights if weights[m]], 3):
             weights[method] *= 6
         self.methods, self.weights = list(weights), list(weights.values())
@@ -58,6 +62,7 @@ class Generator(Integer, Control, sensitive.Sensitive, System):
         items.append(Item(((bytes([0xCD, END_VECTOR]),),), "end"))
         return Program(
             number=self.number,
+            data=self.rng.getrandbits(32),
             items=tuple(items),
             user=self.user_code(),
             at=self.rng.randrange(0xE00, 0x1000) if self.chance(2) else self.rng.randrange(0, 0x1000),

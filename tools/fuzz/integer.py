@@ -14,7 +14,10 @@ class Integer(Operands):
         return [bytes([0xB8 + self.rng.choice(POINTERS)]) + u32(self.pointer())]
 
     def integer(self):
-        return [self.prefix() + self.rng.choice(self.INTEGER)(self)]
+        # Stepped instructions may be emulated, and differ in flags that are undefined.
+        choice = self.DEFINED if self.single_step else self.INTEGER
+        op = self.rng.choice(choice)
+        return [op(self) if op is Integer.bswap else self.prefix() + op(self)]  # BSWAP of 16 bits is undefined
 
     # --- one instruction each, without its operand-size prefix where that changes its length ---
 
@@ -55,10 +58,15 @@ class Integer(Operands):
         return bytes([0x0F, op]) + self.rm(self.any_reg()) + (bytes([self.rng.getrandbits(4)]) if not op & 1 else b"")
 
     def bit(self):
+        """
+        All flags but CF and ZF are undefined after it, and QEMU computes them by what it knows of the instructions before,
+        which is not the same everywhere: two more instructions make them defined.
+        """
+        define = b"\x0f\x92\xc0\x84\xc0"  # SETC AL; TEST AL, AL
         if self.chance(2):
-            return bytes([0x0F, 0xBA]) + self.rm(self.rng.randrange(4, 8)) + bytes([self.rng.getrandbits(8)])
+            return bytes([0x0F, 0xBA]) + self.rm(self.rng.randrange(4, 8)) + bytes([self.rng.getrandbits(8)]) + define
         op = self.rng.choice((0xA3, 0xAB, 0xB3, 0xBB))
-        return bytes([0x0F, op, 0xC0 | self.any_reg() << 3 | self.reg()])
+        return bytes([0x0F, op, 0xC0 | self.any_reg() << 3 | self.reg()]) + define
 
     def scan(self):
         return bytes([0x0F, self.rng.choice((0xBC, 0xBD, 0xB6, 0xB7, 0xBE, 0xBF, 0xAF))]) + self.rm(self.reg(), write=False)
@@ -99,17 +107,19 @@ class Integer(Operands):
         compare_exchange, set_or_move, move, move, one_byte, one_byte, adjust, bswap,
     ]  # fmt: skip
 
+    DEFINED = [alu, alu_imm, inc_dec, exchange, compare_exchange, set_or_move, move]
+
     # --- items ---
 
     def memory_store(self):
         kind = self.rng.randrange(4)
         if kind == 0:
             return [b"\xc7" + self.absolute(0, self.address()) + u32(self.value())]
-        if kind == 1:  # with LOCK, which some operands do not allow
-            op = self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x87", b"\x0f\xb1", b"\x0f\xc1", b"\x0f\xab", b"\x89"))
+        if kind == 1:  # with LOCK, which a register does not allow; QEMU allows it to MOV
+            op = self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x87", b"\x0f\xb1", b"\x0f\xc1"))
             return [b"\xf0" + op + (self.rm(EAX) if self.chance(6) else self.memory(EAX))]
         if kind == 2:
-            return [b"\x0f\xc7" + self.memory(1)]
+            return [b"\x0f\xc7" + self.memory(1) + b"\x0f\x94\xc0\x84\xc0"]  # and flags as after bit()
         return [self.prefix() + bytes([self.rng.choice((0xA1, 0xA3))]) + u32(self.address())]
 
     def string(self):
@@ -125,7 +135,8 @@ class Integer(Operands):
         return [*insns, segment + rep + self.prefix() + bytes([op])]
 
     def stack_item(self):
-        kind = self.rng.randrange(10)
+        # What lies below ESP is the timer's: no program that it interrupts may read it.
+        kind = self.rng.choice((0, 2, 3, 8)) if self.timer else self.rng.randrange(10)
         if kind == 0:
             return [b"\x60"] + ([b"\x61"] if self.chance(2) else [b"\x83\xc4\x20"])
         if kind == 1:

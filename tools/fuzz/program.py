@@ -53,6 +53,7 @@ class Program:
     eflags: int = 2
     flags: int = 0
     guard: int = 20
+    data: int = 0  # what the data pages are filled from
     # What the other code has in place of some immediates: (label, offset in its item, bytes).
     variants: tuple[tuple[str, int, bytes], ...] = field(default=())
 
@@ -122,7 +123,7 @@ class Program:
         code, starts, labels = self.assemble()
         body = pad(code) + pad(self.other(code, labels)) + pad(self.user)
         body += pad(struct.pack(f"<{len(starts)}H", *starts))
-        words = [self.number, self.flags, CODE + self.at, self.eflags, *self.gpr, self.guard]
+        words = [self.number, self.flags, CODE + self.at, self.eflags, *self.gpr, self.guard, self.data]
         words += [CODE + self.at + labels.get("back", 0), self.at, len(code), len(pad(self.user)), len(starts)]
         head = struct.pack(f"<{len(words)}I", *words)
         return struct.pack("<I", 4 + len(head) + len(body)) + head + body

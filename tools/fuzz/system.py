@@ -36,16 +36,11 @@ class System(Operands):
         return [b"\x0f\xa2", b"\x31\xc0", b"\x31\xdb", b"\x31\xc9", b"\x31\xd2"] if self.chance(2) else [b"\x0f\x31", b"\x31\xc0", b"\x31\xd2"]
 
     def debug(self):
-        kind = self.rng.randrange(4)
-        n = self.rng.randrange(4)
+        kind, n = self.rng.randrange(3), self.rng.randrange(4)
         if kind == 0:
             return [bytes([0x0F, 0x21, 0xC0 | self.rng.choice((0, 1, 2, 3, 6, 7)) << 3 | self.reg()])]
-        if kind == 1:  # a breakpoint on code further on
+        if kind == 1:  # a breakpoint on code further on; not on data, which QEMU reports some instructions late
             return [(b"\xb8", Address(self.later())), bytes([0x0F, 0x23, 0xC0 | n << 3]), b"\xb8" + u32(0x400 | 2 << 2 * n), b"\x0f\x23\xf8"]
-        if kind == 2:  # on stores, or on any access, to a word of data that is used next
-            at = DATA + 4 * self.rng.randrange(0x400)
-            dr7 = 0x400 | 2 << 2 * n | self.rng.choice((1, 3)) << 16 + 4 * n | 3 << 18 + 4 * n
-            return [b"\xb8" + u32(at), bytes([0x0F, 0x23, 0xC0 | n << 3]), b"\xb8" + u32(dr7), b"\x0f\x23\xf8", b"\x01\x05" + u32(at)]
         return [b"\x31\xc0", b"\x0f\x23\xf8"]
 
     def port(self):
@@ -71,9 +66,9 @@ class System(Operands):
         if then == 0 and not self.single_step:  # the idle loop; without the interrupt it would not end
             return [b"\xfa", *ask, b"\xfb", b"\xf4"]
         if then == 1:
-            return [b"\xfa", *ask, b"\xfb", self.integer()[0]]
+            return [b"\xfa", *ask, b"\xfb", b"\x42"]
         if then == 2:
-            return [b"\xfa", *ask, b"\x68" + u32(0x202), b"\x9d"] if self.kind != "direct" else [*ask, b"\xfb"]
+            return [b"\xfa", *ask, b"\x68" + u32(0x202), b"\x9d"] if self.kind != "direct" else [*ask, b"\xfb", b"\x90"]
         if then == 3:  # MOV SS waits too
             return [b"\xfa", *ask, b"\xfb", b"\x8c\xd0" if self.kind != "direct" else b"\x90", b"\x8e\xd0" if self.kind != "direct" else b"\x90", b"\x40"]
         if then == 4:
@@ -86,21 +81,27 @@ class System(Operands):
 
     # --- code that writes code ---
 
+    def pointers(self, registers):
+        """Away from the code again: an instruction that is emulated may differ in flags that are undefined."""
+        return [bytes([0xB8 + reg]) + u32(self.pointer()) for reg in registers]
+
     def modify(self):
         """Changes the immediate of a MOV in another item, or the next instruction's; by one of its addresses."""
         kind = self.rng.randrange(6)
         base = self.rng.choice((CODE, CODE, CODE_AGAIN))
-        value = u32(self.value())
-        here = f"L{self.here}"
+        value, here = u32(self.value()), f"L{self.here}"
         if kind == 0:  # the very next: MOV EAX, imm at offset 10
             return [(b"\xc7\x05", Address(here, base, 11), value), b"\xb8" + u32(self.value())]
         if kind == 1:  # one byte of it, by a register
-            return [(b"\xbb", Address(here, base, 8)), b"\xfe\x03" if self.chance(2) else b"\x88\x13", bytes([0xB8 + EAX]) + u32(self.value())]
+            store = self.rng.choice((b"\xfe\x03", b"\x88\x13", b"\x00\x13"))
+            return [(b"\xbb", Address(here, base, 8)), store, b"\xb8" + value, *self.pointers((3,))]
         if kind == 2:  # an earlier place, and there may be a way back to it
-            other = f"L{self.rng.randrange(self.here + 1)}"
-            return [(b"\xbb", Address(other, base, 1)), b"\x8a\x03", b"\x88\x03"]
-        if kind == 3:  # the same bytes again, by a string instruction
-            return [(b"\xbe", Address(self.later())), (b"\xbf", Address(self.later(), base)), b"\xfc", b"\xb9" + u32(self.rng.randrange(1, 6)), b"\xf3\xa4"]
+            other = Address(f"L{self.rng.randrange(self.here + 1)}", base, 1)
+            return [(b"\xbb", other), b"\x8a\x03", b"\x88\x03", *self.pointers((3,))]
+        if kind == 3:  # other code, by a string instruction
+            source, target = Address(self.later()), Address(self.later(), base)
+            count = b"\xb9" + u32(self.rng.randrange(1, 6))
+            return [(b"\xbe", source), (b"\xbf", target), b"\xfc", count, b"\xf3\xa4", *self.pointers((6, 7))]
         if kind == 4:  # opcode against opcode: INC and DEC
             return [(b"\x80\x35", Address(here, base, 7), b"\x08"), bytes([0x40 | self.rng.choice((EAX, ECX, EDX))])]
         self.variants.append((here, 1, value))  # differs in the other code
@@ -129,7 +130,7 @@ class System(Operands):
         return [*self.set_entry(linear, value), use]
 
     def misc(self):
-        kind = self.rng.randrange(6)
+        kind = self.rng.randrange(1 if self.kind == "direct" or self.timer else 0, 6)
         if kind == 0:  # the spare descriptor changes, then is loaded
             return [b"\x81" + self.absolute(6, GDT + 0x80 + 4) + u32(self.rng.choice((1 << 15, 1 << 20, 1 << 13))), b"\xb8" + u32(0x83), b"\x8e\xe0"]
         if kind == 1:
@@ -161,9 +162,9 @@ class System(Operands):
         return [Item(tuple((i,) for i in insns) + tuple((i,) for i in self.guarded() + self.conditional(again)) + ((bytes([0xCD, 0x81]),),), "back")]
 
     def user_code(self) -> bytes:
-        """The way back, then a few instructions that lead into it."""
+        """The way back, then a few instructions that lead into it. No PUSHF: user mode sees the real IF and IOPL."""
         code = bytes([0xCD, RETURN_VECTOR])
-        menu = (b"\x40", b"\x01\xd8", b"\x50\x5a", b"\xcd\x82", b"\xfa", b"\x9c\x58", b"\x0f\x20\xc0", b"\xa1" + u32(DATA), b"\xa1" + u32(USER_STACK + 16), b"\x0f\x0b", b"\x0e\x58", b"\x0f\x00\xe1", b"\xcc", b"\xe4\x80")
+        menu = (b"\x40", b"\x01\xd8", b"\x50\x5a", b"\xcd\x82", b"\xfa", b"\x0f\x20\xc0", b"\xa1" + u32(DATA), b"\xa1" + u32(USER_STACK + 16), b"\x0f\x0b", b"\x0e\x58", b"\x0f\x00\xe1", b"\xcc", b"\xe4\x80")
         for _ in range(self.rng.randrange(4)):
             code += self.rng.choice(menu)
         return code + bytes([0xCD, RETURN_VECTOR])
