@@ -155,7 +155,6 @@ void shadow_flush(struct shadow *s, const struct paging *paging)
 	struct bitmap linked = s->own->linked;
 
 	s->counts.flushes++;
-	s->stale = true;
 	BITMAP_EACH (region, &linked)
 		shadow_table_unlink(s, region);
 	BITMAP_EACH (region, &linked)
@@ -195,7 +194,6 @@ void shadow_switch(struct shadow *s, const struct paging *paging)
 	const struct space *space;
 
 	s->counts.switches++;
-	s->stale = true;
 	leave_space(s);
 	s->own->cr3 = paging->cr3;
 	space = find_space(s->own, paging->cr3);

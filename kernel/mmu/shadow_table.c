@@ -220,9 +220,12 @@ void shadow_table_prefill(
 
 	if (is_large(t) && count == 32 && fill_run(s, number, first))
 		return;
-	for (unsigned i = first; i < first + count; i++)
-		if (!bitmap_has(&t->live, i))
-			shadow_table_enter(s, paging, number, i, guest_entry(t, guest, i));
+	for (unsigned i = first; i < first + count; i++) {
+		u32 page_entry = guest_entry(t, guest, i);
+
+		if (!bitmap_has(&t->live, i) && !(~page_entry & (PTE_P | PTE_A)))
+			shadow_table_enter(s, paging, number, i, page_entry);
+	}
 }
 
 /*
@@ -263,15 +266,13 @@ static void refresh(struct shadow *s, const struct paging *paging, u32 number)
 
 /* --- linked and unlinked ---------------------------------------------------------------------- */
 
+/*
+ * The processor may still use a directory entry that was there (SDM 3A 4.10.3), but not for the address
+ * that has just faulted (4.10.4.1); and what it leads to is true.
+ */
 static void set_root(struct shadow *s, enum shadow_root root, unsigned region, u32 number)
 {
-	u32 *entry = &s->table[root][region];
-
-	if (shadow_table_linked(s, root, region) == number)
-		return;
-	/* The processor may keep the directory entry that was there (SDM 3A 4.10.3). */
-	s->stale |= *entry & PTE_P;
-	*entry = shadow_table_hpa(s, number) | PTE_P | PTE_W | PTE_U | PTE_A;
+	s->table[root][region] = shadow_table_hpa(s, number) | PTE_P | PTE_W | PTE_U | PTE_A;
 }
 
 void shadow_table_link(struct shadow *s, const struct paging *paging, u32 number)

@@ -9,6 +9,9 @@
 #include <cmocka.h>
 
 #include "mmu/shadow.h"
+#ifdef SHADOW_VTLB
+#include "mmu/vtlb.h"
+#endif
 #include "test/support.h"
 #include "x86/paging.h"
 #include "x86/vector.h"
@@ -422,6 +425,44 @@ static void the_audit_names_what_is_broken(void **state)
 	broken(&pool[ROOT_USER][WINDOW >> 22], 0, "a root's window is not the monitor's");
 }
 
+#ifdef SHADOW_VTLB
+/* --- the log of the virtual TLB --------------------------------------------------------------- */
+
+static void a_full_log_evicts(void **state)
+{
+	const u32 pages = GMEM_HOLE_START / PAGE_SIZE; /* mapped by each of 32 large pages */
+
+	for (u32 i = 0; i < 32; i++)
+		map_directory(i << 22, PTE_PS | RW | U);
+	for (u32 i = 0; i < 32 * pages; i++) {
+		u32 at = i / pages << 22 | i % pages << 12;
+
+		assert_int_equal(fault(at, ACCESS_READ, 0), SHADOW_FILLED);
+		assert_int_equal(seen(ROOT_KERNEL, at), real(i % pages * PAGE_SIZE, RO));
+		assert_in_range(shadow.own->fill_count, 2, VTLB_ENTRIES);
+	}
+	assert_int_equal(shadow.counts.evictions, 1);
+	assert_null(shadow_audit(&shadow, &paging));
+}
+
+static void the_audit_looks_at_the_log(void **state)
+{
+	struct shadow_own *own = shadow.own;
+	u32 *entry;
+
+	map(0, FRAMES | RW);
+	assert_int_equal(fault(HERE, ACCESS_READ, 0), SHADOW_FILLED);
+	entry = table_at(pool[ROOT_KERNEL][HERE >> 22] & PTE_FRAME);
+	broken(entry, 0, "the log names an empty entry");
+	broken(entry + 1, *entry, "an entry is not in the log");
+	broken(&own->fill_count, 1, "an entry is not in the log");
+	broken(&own->used, ROOT_COUNT, "the log names what is no entry of a table in use");
+	broken(&own->used, shadow.tables + 1, "more is in use than there is");
+	own->filled[2] = entry;
+	broken(&own->fill_count, 3, "the log names an entry twice");
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +483,10 @@ int main(void)
 		TEST(invlpg_drops_the_whole_of_a_large_page),
 		TEST(a_pool_that_is_too_small_evicts),
 		TEST(the_audit_names_what_is_broken),
+#ifdef SHADOW_VTLB
+		TEST(a_full_log_evicts),
+		TEST(the_audit_looks_at_the_log),
+#endif
 #undef TEST
 	};
 
