@@ -28,7 +28,7 @@ LINUX := console=ttyS0 noapic nolapic acpi=off pci=off nosmp panic=-1 nokaslr cr
 
 # $(call linux_vm,NAME[,OPTIONS]): a Linux machine, as VMS= has it.
 linux_vm  = $(DEBIAN)/vmlinuz vm=$(1) mem=96M engine=translate $(2) -- $(LINUX),$(DEBIAN)/initramfs.cpio vm=$(1)
-LINUX_VMS = $(call linux_vm,linux,disk=hda),$(TINY) vm=tiny mem=8M -- name=tiny script=run count 1000 10
+LINUX_VMS = $(call linux_vm,linux,disk=hda),$(TINY) vm=tiny mem=8M -- name=tiny script=run count 1000 10 &
 MACH_VMS  = $(DEBIAN)/gnumach vm=mach mem=64M engine=translate -- console=com0
 
 # The user's VMS, or else the default that is given; and the session that is played with the default.
