@@ -6,6 +6,8 @@ SECRET ?= 0x5eed1234
 
 guest_obj  = $(patsubst %,$(BUILD)/guest/obj/%.o,$(1))
 GUEST_LIB := $(call guest_obj,$(wildcard guest-tiny/lib/*.[cS]) kernel/base/string.c kernel/base/printf.c)
+# What several probes share and nothing else needs: it holds instructions that no guest of direct execution may use.
+PROBE_LIB := $(call guest_obj,$(wildcard guest-tiny/lib/probe/*.c))
 PROBES    := $(patsubst guest-tiny/probes/%.c,%,$(sort $(wildcard guest-tiny/probes/*.c)))
 OS_OBJ    := $(call guest_obj,$(sort $(wildcard guest-tiny/os/*.[cS])))
 OS_USER   := $(patsubst guest-tiny/os/user/%.c,%,$(filter-out %/user.c,$(sort $(wildcard guest-tiny/os/user/*.c))))
@@ -19,7 +21,7 @@ GUEST_LINK = $(CROSS_LD) -m elf_i386 -T $< --build-id=none -z noexecstack -o $@ 
 
 .SECONDEXPANSION:
 $(PROBES:%=$(BUILD)/guest/%.elf): $(BUILD)/guest/%.elf: guest-tiny/lib/guest.ld \
-		$$(call guest_obj,$$(wildcard guest-tiny/probes/$$*.[cS])) $(GUEST_LIB)
+		$$(call guest_obj,$$(wildcard guest-tiny/probes/$$*.[cS])) $(PROBE_LIB) $(GUEST_LIB)
 	$(GUEST_LINK)
 
 BENCHES := $(patsubst guest-tiny/bench/%.c,$(BUILD)/guest/bench/%.elf,$(sort $(wildcard guest-tiny/bench/*.c)))

@@ -3,7 +3,7 @@
  * of its interrupts; where an interrupt that waits is taken; and single steps over all of these (SDM
  * 2B POPF, PUSHF, STI; 3A 6.8). In ring 3 PUSHF and POPF do not trap: this is what a translator is for.
  */
-#include "steps.h"
+#include "probe/steps.h"
 
 #define GET "pushfl; popl %eax; "
 

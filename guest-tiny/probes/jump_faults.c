@@ -6,8 +6,8 @@
  *   0x00800000  nothing    0x009ff000  nothing
  *   0x00a00000  a page: code at its very end, and a stack    0x00a01000  nothing
  */
-#include "known.h"
 #include "page.h"
+#include "probe/known.h"
 
 #define PAGE   0x00a00000
 #define BEHIND (PAGE + PAGE_SIZE)

@@ -7,8 +7,8 @@
  *   0x00800000  nothing    0x00900000  a page that is read-only, nothing behind it
  *   0x00a00000  a page, nothing behind it    0x00b00000  another, for the kernel alone
  */
-#include "known.h"
 #include "page.h"
+#include "probe/known.h"
 
 #define HOLE      0x00800000
 #define READ_ONLY 0x00900000

@@ -4,7 +4,7 @@
  *
  * verbose=1 says at how many different states the code was interrupted.
  */
-#include "phases.h"
+#include "probe/phases.h"
 
 PHASES(masks, "1: cli; addl %ecx, %eax; sti; rorl $3, %eax; movl %eax, phase_words + 28; cli; sti;"
 	      "loop 1b");

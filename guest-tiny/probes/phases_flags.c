@@ -4,7 +4,7 @@
  *
  * verbose=1 says at how many different states the code was interrupted.
  */
-#include "phases.h"
+#include "probe/phases.h"
 
 PHASES(calls,
 	"1: call 2f; pushfl; cli; addl %ecx, %eax; popfl; sti; loop 1b; jmp 3f;"

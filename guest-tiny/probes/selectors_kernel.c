@@ -3,7 +3,7 @@
  * where this machine has none; and then where it has.
  */
 #include "probe.h"
-#include "selectors.h"
+#include "probe/selectors.h"
 
 #include "base/string.h"
 

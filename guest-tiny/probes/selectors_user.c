@@ -3,7 +3,7 @@
  * itself where this machine has none.
  */
 #include "probe.h"
-#include "selectors.h"
+#include "probe/selectors.h"
 
 PROBE(selectors_user)
 {

@@ -2,7 +2,7 @@
  * Single steps through code of every kind, in the kernel and in a user program: where each trap says
  * that it is (SDM 3B 17.3.1.4; lib/steps.h says how to read it).
  */
-#include "steps.h"
+#include "probe/steps.h"
 #include "page.h"
 
 #define HOLE 0x00800000

@@ -2,7 +2,7 @@
  * What the manual says of single steps and QEMU's TCG does not do: a step ends with STI too, whose
  * shadow holds back interrupts and no traps (SDM 3A 6.8.3), and with HLT that waits no more.
  */
-#include "steps.h"
+#include "probe/steps.h"
 
 STEPS(masks, "cli; nop; sti; nop; nop; cli; sti; sti; cli");
 STEPS(halt, "sti; hlt; nop; cli");

@@ -6,8 +6,8 @@
  *
  *   0x009ff000  nothing    0x00a00000  a page    0x00a01000  nothing; or the other page, in either
  */
-#include "known.h"
 #include "page.h"
+#include "probe/known.h"
 
 #define PAGE   0x00a00000
 #define BEFORE (PAGE - PAGE_SIZE)

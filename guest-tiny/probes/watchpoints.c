@@ -3,7 +3,7 @@
  * trap is, and what DR6 says (SDM 3B 17.2, 17.3.1; lib/steps.h says how to read a line).
  */
 #include "page.h"
-#include "steps.h"
+#include "probe/steps.h"
 
 #define EXECUTE 0u
 #define WRITE   1u

@@ -13,8 +13,12 @@ BUILD = Path(os.environ.get("BUILD", "build"))
 TINYOS = BUILD / "guest/tinyos.elf"
 CAVE = BUILD / "cave.elf"
 
+# The ways to run it: bare, and in the cave by what the module's command line says.
+WAYS = {"direct": "engine=direct", "translated": "engine=translate"}
+MODES = ["bare", *WAYS]
+
 # isa-debug-exit makes 2v + 1 of the value that a guest writes; the monitor takes 0 for a good end.
-GOOD_END = {"bare": 1, "cave": 0}
+GOOD_END = {"bare": 1, "direct": 0, "translated": 0}
 
 PROGRAMS = ["shell", "count", "primes", "fault", "spin"]
 STAGES = ["memory", "descriptor tables", "exceptions", "paging", "clock", "processes", "system calls", "shell"]
@@ -26,7 +30,7 @@ def run(mode: str, arguments: str, **more) -> Result:
         return boot(TINYOS, append=f"mem=6M {arguments}", **more)
     if not CAVE.exists():
         pytest.skip(f"{CAVE} is not built")
-    return boot(CAVE, [(TINYOS, f"vm=red mem=8M -- mem=6M {arguments}")], **more)
+    return boot(CAVE, [(TINYOS, f"vm=red mem=8M {WAYS[mode]} -- mem=6M {arguments}")], **more)
 
 
 def console_command(mode: str, arguments: str) -> list[str]:
@@ -37,7 +41,7 @@ def console_command(mode: str, arguments: str) -> list[str]:
         return command + ["-m", "8", "-kernel", str(TINYOS), "-append", arguments]
     if not CAVE.exists():
         pytest.skip(f"{CAVE} is not built")
-    return command + ["-kernel", str(CAVE), "-initrd", f"{TINYOS} vm=red mem=8M -- {arguments}"]
+    return command + ["-kernel", str(CAVE), "-initrd", f"{TINYOS} vm=red mem=8M {WAYS[mode]} -- {arguments}"]
 
 
 def lines(result: Result, mode: str) -> list[str]:
@@ -55,7 +59,7 @@ def script(mode: str, *commands: str) -> list[str]:
     return out[out.index("[ok] shell: try help") + 1 :]
 
 
-@pytest.fixture(params=["bare", "cave"])
+@pytest.fixture(params=MODES)
 def mode(request) -> str:
     return request.param
 
@@ -149,7 +153,7 @@ end
 def test_keyboard(mode):
     """Lines are typed, backspace takes back, Ctrl-C ends what runs in the foreground."""
     with Session(console_command(mode, "name=red"), timeout=60) as session:
-        if mode == "cave":
+        if mode != "bare":
             session.on("red")
         play(session, KEYBOARD)
         assert session.end() == GOOD_END[mode]
@@ -166,7 +170,26 @@ def test_every_sensitive_instruction_traps(file):
     assert not re.findall(r".*\t(?:pushfw?|popfw?|s[gil]dt[lw]?|smsw|str|lar|lsl|ver[rw]|(?:push|mov)l? +%[cs]s)\b.*", code)
 
 
-def test_same_in_the_cave():
+@pytest.mark.parametrize("way", WAYS)
+def test_same_in_the_cave(way):
     """All that does not depend on time is equal, to the letter."""
     commands = ["help", "run count 3", "run primes", "run fault", "run fault divide", "run fault cli", "kill 1", "mem"]
-    assert script("cave", *commands) == script("bare", *commands)
+    assert script(way, *commands) == script("bare", *commands)
+
+
+# (mode, ticks of 10 ms, 1.25 million instructions each, for the commands below): as measured, and a tenth more.
+COSTS = {
+    # Five programs that compute and touch a megabyte each.
+    "programs": {"bare": 90, "direct": 102, "translated": 104},
+    # Faults, short programs, and lines on the console, whose every character is two ports: bare it is nearly nothing.
+    "kernel": {"bare": 0, "direct": 7, "translated": 9},
+}
+COMMANDS = {"programs": ["run primes 1000000"] * 5, "kernel": ["run fault", "run primes 9", "help", "ps"] * 3}
+
+
+@pytest.mark.parametrize("work", COSTS)
+def test_costs(mode, work):
+    """The machine's own clock says how long the work takes, and under -icount that is instructions."""
+    out = script(mode, "uptime", *COMMANDS[work], "uptime")
+    first, last = [int(line.split()[3]) for line in out if re.fullmatch(r"up \d+\.\d\d seconds, \d+ ticks", line)]
+    assert last - first <= COSTS[work][mode] * 1.1 + 1

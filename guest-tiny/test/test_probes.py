@@ -832,12 +832,9 @@ def test_bare(probe):
 
 # What is known to be wrong, and why: each is a defect to be mended, and the mark to be taken away with it.
 KNOWN = {
-    ("stale_segments", TRANSLATED): "no interrupt is taken while a kernel goes one instruction at a time",
-    ("steps", TRANSLATED): "a step ends with an emulated MOV SS",
     ("ring_leak", TRANSLATED): "DS, ES and FS take a DPL-0 segment with RPL 3",
     ("selectors_kernel", TRANSLATED): "the same, and VERW of it",
     ("iopl_flags", TRANSLATED): "a program with IOPL not 0 runs directly: PUSHF shows IOPL 0, POPF cannot clear IF",
-    ("phases", TRANSLATED): "a watchpoint's trap comes late, in the monitor",
 }
 
 

@@ -1,5 +1,5 @@
 /* Keeps what happens while code is stepped. Source: SDM 3B 17.3.1.4. */
-#include "steps.h"
+#include "probe/steps.h"
 
 struct step_event steps_log[STEPS_KEPT];
 unsigned steps_logged;

@@ -1,5 +1,5 @@
 /* Tries one selector in every instruction that takes one. Source: SDM 3A 5.6 to 5.8; SDM 2A LAR, LSL. */
-#include "selectors.h"
+#include "probe/selectors.h"
 
 #include "probe.h"
 

@@ -1,5 +1,5 @@
 /* Interrupts code at every instruction and compares what the handler sees with what can be. */
-#include "phases.h"
+#include "probe/phases.h"
 
 #define RUNS   200
 #define STATES 512

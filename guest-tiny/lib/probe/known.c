@@ -1,5 +1,5 @@
 /* Says what a piece of code has changed of the registers that it began with. */
-#include "known.h"
+#include "probe/known.h"
 
 u32 known_pointer, known_esp;
 
