@@ -78,7 +78,7 @@ void pic_cascade(struct pic *pic)
 	chip_set_line(&pic->chip[MASTER], IRQ_CASCADE, pic_chip_winner(&pic->chip[SLAVE]) >= 0);
 }
 
-void pic_set_line(struct pic *pic, unsigned irq, bool high)
+void pic_move_line(struct pic *pic, unsigned irq, bool high)
 {
 	chip_set_line(&pic->chip[irq >> 3], irq & 7, high);
 	pic_cascade(pic);

@@ -57,8 +57,17 @@ struct pic {
  */
 void pic_init(struct pic *);
 
-/* Sets request line `irq`, 0 to 15, high or low. */
-void pic_set_line(struct pic *, unsigned irq, bool high);
+/*
+ * Sets request line `irq`, 0 to 15, high or low. One that stands where it stood changes nothing, by edge
+ * or by level: a serial port says so at every access.
+ */
+void pic_move_line(struct pic *, unsigned irq, bool high);
+
+static inline void pic_set_line(struct pic *pic, unsigned irq, bool high)
+{
+	if ((pic->chip[irq >> 3].lines >> (irq & 7) & 1) != high)
+		pic_move_line(pic, irq, high);
+}
 
 /*
  * The CPU's two INTA cycles. Returns the vector: of the request with the highest priority, or, if
