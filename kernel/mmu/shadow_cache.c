@@ -80,17 +80,22 @@ static u32 table_for(struct shadow *s, const struct paging *paging, enum shadow_
 	return number;
 }
 
-/* Enters a page that a walk has found, whose accessed bits are set, and some around it. */
+/*
+ * Enters a page that a walk has found, whose accessed bits are set, and some around it. A page that is
+ * there already has only got a right more, or is watched: then nothing is new around it either.
+ */
 static u32 fill(struct shadow *s, const struct paging *paging, enum shadow_root root, gva_t address,
 	const struct walk *walk)
 {
 	u32 number = table_for(s, paging, root, address, walk);
 	unsigned index = pte_index(address.v);
 	unsigned around = walk->directory & PTE_PS ? AROUND_LARGE : AROUND;
+	bool is_new = !bitmap_has(&s->own->record[number].live, index);
 	u32 entry = shadow_table_enter(
 		s, paging, number, index, (walk->page & PAGE_MASK) | (walk->gpa.v & PTE_FRAME));
 
-	shadow_table_prefill(s, paging, number, index & ~(around - 1), around);
+	if (is_new)
+		shadow_table_prefill(s, paging, number, index & ~(around - 1), around);
 	return entry;
 }
 
@@ -237,10 +242,26 @@ static void protect_large(struct shadow *s, u32 number, u32 gfn)
 		s->table[number][index] &= ~PTE_W;
 }
 
+static void protect_small(struct shadow *s, u32 number, u32 gfn)
+{
+	const struct bitmap *live = &s->own->record[number].live;
+	u32 real = (u32)s->mem->base.v + (gfn << PAGE_SHIFT), *table = s->table[number];
+
+	for (u32 words = live->words; words; words &= words - 1) {
+		unsigned first = 32 * __builtin_ctz(words);
+
+		for (u32 bits = live->word[first / 32]; bits; bits &= bits - 1) {
+			u32 *entry = &table[first + __builtin_ctz(bits)];
+
+			if ((*entry & PTE_FRAME) == real)
+				*entry &= ~PTE_W;
+		}
+	}
+}
+
+/* A table that waits is compared when it is linked; but not one of a 4 MiB page. */
 void shadow_protect(struct shadow *s, u32 gfn)
 {
-	u32 real = (u32)s->mem->base.v + (gfn << PAGE_SHIFT);
-
 	if (!gmem_is_ram(s->mem, gpa(gfn << PAGE_SHIFT), PAGE_SIZE))
 		return;
 	for (u32 number = ROOT_COUNT; number < s->tables; number++) {
@@ -249,9 +270,7 @@ void shadow_protect(struct shadow *s, u32 gfn)
 		if (t->key & PTE_PS)
 			protect_large(s, number, gfn);
 		else if (t->key && shadow_table_linked(s, t->root, t->region) == number)
-			BITMAP_EACH (i, &t->live)
-				if ((s->table[number][i] & PTE_FRAME) == real)
-					s->table[number][i] &= ~PTE_W;
+			protect_small(s, number, gfn);
 	}
 	s->stale = true;
 }
