@@ -185,13 +185,17 @@ static struct descriptor *find_slot(struct shadow_tables *t, enum table_level le
 	return (local ? t->ldt : t->gdt).slot[level] + DESCRIPTOR_INDEX(selector);
 }
 
-/* Empties the slots of registers that hold an older descriptor than their slot: loads must trap. */
-static void drop_stale(struct shadow_tables *t, struct vcpu *v, bool local)
+/*
+ * Empties those of the slots [from, to) whose register holds an older descriptor: loads must trap.
+ */
+static void drop_stale(
+	struct shadow_tables *t, struct vcpu *v, unsigned from, unsigned to, bool local)
 {
 	for (unsigned i = 0; i < SREG_COUNT; i++) {
 		const struct segment *s = &v->seg[i];
 
-		if (!s->attr || !(s->selector & SELECTOR_TI) == local || is_current(v, s))
+		if (!s->attr || !(s->selector & SELECTOR_TI) == local ||
+			DESCRIPTOR_INDEX(s->selector) - from >= to - from || is_current(v, s))
 			continue;
 		for (unsigned level = 0; level < TABLE_COUNT; level++) {
 			struct descriptor *slot = find_slot(t, level, s->selector);
@@ -245,7 +249,7 @@ bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
 		table->slot[level][0] = null_descriptor; /* the GDT's first is never one */
 	table->filled = entries;
-	drop_stale(t, v, local);
+	drop_stale(t, v, 0, GDT_ENTRIES, local);
 	return watch_frames(t, v, local);
 }
 
@@ -263,7 +267,7 @@ static bool copy_written(struct shadow_tables *t, struct vcpu *v, u32 first, u32
 		count = copy_run(table, v, table_base(v, local), i, to - i);
 	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
 		table->slot[level][0] = null_descriptor;
-	drop_stale(t, v, local);
+	drop_stale(t, v, from, to, local);
 	return true;
 }
 

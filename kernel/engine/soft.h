@@ -85,6 +85,7 @@ struct soft {
 
 	bool alone;        /* the next instruction is one that only the real processor knows */
 	unsigned in_a_row; /* instructions emulated since ring 3 was entered */
+	u32 reported;      /* breakpoints that the last of our steps has reported */
 	bool stepping;     /* the real TF is ours, for one instruction */
 	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
 	bool unusual;           /* these segments are not what translated code counts on */

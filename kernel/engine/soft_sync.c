@@ -218,6 +218,7 @@ void soft_load(struct soft *s, enum soft_way way, u32 host_eip)
 	if (way == WAY_TRANSLATED) {
 		s->xlate.state->vif = s->vcpu->eflags & EFLAGS_IF;
 		s->xlate.state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
+		s->xlate.state->cs = s->vcpu->seg[CS].selector;
 	}
 }
 

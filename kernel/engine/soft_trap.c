@@ -202,7 +202,8 @@ static enum step fpu_error(struct soft *s, struct exit *exit)
 
 /*
  * DR6 is sticky, so that it must be cleared for the next time (SDM 3B 17.2.3). No cause at all is
- * the guest's INT1.
+ * the guest's INT1. QEMU (7.2) goes on to report a data breakpoint with every step that follows, until
+ * something else accesses its page: of our own steps only the first counts.
  */
 static enum step debug_trap(struct soft *s)
 {
@@ -210,6 +211,10 @@ static enum step debug_trap(struct soft *s)
 
 	write_dr6(DR6_FIXED);
 	if (s->stepping) {
+		u32 again = cause & s->reported;
+
+		s->reported = cause & DR6_BREAKPOINTS;
+		cause &= ~again;
 		s->vcpu->shadow = false;
 		if (!(s->vcpu->eflags & EFLAGS_TF))
 			cause &= ~DR6_BS;

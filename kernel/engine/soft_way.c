@@ -16,8 +16,7 @@
  *     that of a stand-in;
  *   - its code or stack segment is of 16 bits.
  *
- * And so do programs that may clear the interrupt flag (IOPL 3), as long as it is clear: POPF, which
- * would set it, does not trap.
+ * And so do programs that may change the interrupt flag (IOPL 3): POPF does not trap.
  */
 #include "engine/soft.h"
 
@@ -72,7 +71,7 @@ static bool goes_one_by_one(const struct soft *s)
 	const struct vcpu *v = s->vcpu;
 
 	if (v->cpl == 3)
-		return vcpu_iopl(v) == 3 && !(v->eflags & EFLAGS_IF);
+		return vcpu_iopl(v) == 3;
 	return (v->eflags & (EFLAGS_TF | EFLAGS_IOPL)) || (v->intr && v->shadow) || s->unusual ||
 	       (v->dr[7] & 0xff && breaks_at_code(v));
 }

@@ -44,7 +44,7 @@ static bool build_window(struct soft_xlate *x, const struct xlate_memory *memory
 	if (!entries || !x->window)
 		return false;
 	map_ring3(entries, 0, memory->state, PAGE_SIZE, PTE_W);
-	map_ring3(entries, 1, memory->state->slot, sizeof memory->state->slot, 0);
+	map_ring3(entries, 1, memory->state->slot, sizeof *memory->state - PAGE_SIZE, 0);
 	map_ring3(entries, PAGE_COUNT(sizeof *memory->state), memory->code, memory->code_bytes, 0);
 	memcpy(x->window, memory_window_entries(), WINDOW_PDES * sizeof(u32));
 	for (u32 i = 0; i < tables; i++)
@@ -135,7 +135,6 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 	struct xlate_source from = {
 		.eip = v->eip,
 		.limit = v->seg[CS].limit,
-		.cs = v->seg[CS].selector,
 		.indirect = indirect,
 		.trap_loads = s->loose[0] || s->loose[1],
 	};
@@ -150,13 +149,15 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 	return b;
 }
 
+/* Code has been translated for one base and limit; a kernel may well have several selectors of it. */
 void soft_xlate_segment(struct soft *s)
 {
+	const struct segment *cs = &s->vcpu->seg[CS];
 	struct soft_xlate *x = &s->xlate;
 
-	if (!memcmp(&x->cs, &s->vcpu->seg[CS], sizeof x->cs))
+	if (x->cs.base == cs->base && x->cs.limit == cs->limit)
 		return;
-	x->cs = s->vcpu->seg[CS];
+	x->cs = *cs;
 	xlate_flush(x->cache);
 }
 

@@ -16,7 +16,7 @@
  * its last access that may fault, all that the guest can see is as before its instruction.
  *
  *   emit.h        machine code, byte by byte
- *   translate.c   one block: what each instruction becomes
+ *   translate.c   one block: what each instruction becomes, with flags.c, branch.c and segments.c
  *   cache.c       all blocks: room, look-up, chaining
  *   invalidate.c  what ends a block's life
  *   where.c       from the address of a trap back to the guest's instruction
@@ -41,8 +41,11 @@ struct xlate_state {
 	u32 intr;   /* EFLAGS_IF if an interrupt waits for it, else 0 */
 	u32 target; /* EIP that an indirect jump, call or return goes to */
 	u32 ecx;    /* the guest's, while a translation uses the register */
-	u32 unused[PAGE_SIZE / 4 - 4];
-	u32 slot[XLATE_SLOTS]; /* read-only in ring 3: the host address to try for such a `target` */
+	u32 cs;     /* the selector that PUSH CS pushes */
+	u32 unused[PAGE_SIZE / 4 - 5];
+	/* Read-only in ring 3: the host address to try for such a `target`, and a byte's low two bits. */
+	u32 slot[XLATE_SLOTS];
+	u8 rpl[PAGE_SIZE];
 };
 
 /* What a guest instruction became, from the start of its block: two bytes each. */
@@ -127,7 +130,6 @@ struct xlate *xlate_init(const struct xlate_memory *);
 struct xlate_source {
 	u32 eip, linear; /* of the first instruction; linear = EIP + base of CS */
 	u32 limit;       /* of CS: no byte beyond it is code */
-	u16 cs;          /* the selector that PUSH CS pushes */
 	bool indirect;   /* an indirect transfer has asked for it */
 	bool trap_loads; /* of DS, ES and FS too: their descriptors may have changed unnoticed */
 	const u8 *code;  /* the bytes from EIP to the end of its page */
