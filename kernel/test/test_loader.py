@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 from cavegrade.elf import Elf
-from cavegrade.qemu import boot
+from cavegrade.qemu import End, boot
+from guests import fetch
+from guests.apt import Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
@@ -206,3 +208,25 @@ def test_a_damaged_header_never_reaches_the_monitor(tmp_path, seed):
     result = boot(CAVE, [*modules, (HELLO, "vm=red mem=2M")])
     assert result.status in (GOOD, KILLED), said(result)
     assert any("end: hello" in line for line in result.lines_by_machine["red"])
+
+
+def debian(name: str) -> Path:
+    try:
+        return fetch.fetch(name, BUILD / "guests")[0]
+    except Unavailable as why:
+        pytest.skip(f"needs Debian's packages: {why}")
+
+
+def test_memtest86_runs_and_finds_no_error():
+    """It has Linux's header, moves itself, maps the memory anew for every 4 MiB, and reads back what it wrote."""
+    memtest = debian("memtest")
+    result = boot(CAVE, [(memtest, "vm=mt mem=8M -- console=ttyS0,115200 nosmp nobench nopause")], budget=6)
+    assert result.end is End.BUDGET
+    assert "[Address test, walking ones, no cache]" in result.console and "[Moving inversions" in result.console
+    assert set(re.findall(r"Errors: (\d+)", result.console)) == {"0"}
+
+
+def test_too_little_memory_for_debians_kernel():
+    result = boot(CAVE, [(debian("linux"), "vm=lin mem=32M")])
+    assert result.status == KILLED
+    assert "its kernel does not fit into its memory: give it mem=33M or more" in said(result)
