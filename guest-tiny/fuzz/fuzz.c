@@ -46,7 +46,7 @@ static void reset_processor(void)
 	dr3_set(0);
 	asm volatile("fninit");
 	asm volatile("movw %w0, %%ds; movw %w0, %%es; movw %w0, %%ss" : : "r"(KERNEL_DATA));
-	asm volatile("movw %w0, %%fs; movw %w0, %%gs" : : "r"(0));
+	asm volatile("movw %w0, %%fs; movw %w0, %%gs" : : "r"(KERNEL_DATA));
 	task.tss.esp0 = INNER_STACK + PAGE_SIZE - 16;
 }
 

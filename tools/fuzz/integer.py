@@ -49,8 +49,11 @@ class Integer(Operands):
         return bytes([op]) + self.rm(self.rng.randrange(2), 1 if op == 0xFE else 4)
 
     def shift(self):
+        """No RCL and RCR of memory: QEMU has changed CF when the store faults."""
         op, field = self.rng.choice((0xC0, 0xC1, 0xD0, 0xD1, 0xD2, 0xD3)), self.rng.randrange(8)
         count = bytes([self.rng.getrandbits(8)]) if op < 0xD0 else b""
+        if field in (2, 3):
+            return bytes([op, 0xC0 | field << 3 | self.reg(1 if not op & 1 else 4)]) + count
         return bytes([op]) + self.rm(field, 1 if not op & 1 else 4) + count
 
     def double_shift(self):
@@ -81,7 +84,7 @@ class Integer(Operands):
     def set_or_move(self):
         condition = self.rng.randrange(16)
         if self.chance(2):
-            return bytes([0x0F, 0x90 | condition]) + self.rm(0, 1)
+            return bytes([0x0F, 0x90 | condition, 0xC0 | self.reg(1)])  # when its store faults QEMU forgets the flags
         return bytes([0x0F, 0x40 | condition]) + self.rm(self.reg(), write=False)
 
     def move(self):
@@ -115,9 +118,10 @@ class Integer(Operands):
         kind = self.rng.randrange(4)
         if kind == 0:
             return [b"\xc7" + self.absolute(0, self.address()) + u32(self.value())]
-        if kind == 1:  # with LOCK, which a register does not allow; QEMU allows it to MOV
-            op = self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x87", b"\x0f\xb1", b"\x0f\xc1"))
-            return [b"\xf0" + op + (self.rm(EAX) if self.chance(6) else self.memory(EAX))]
+        if kind == 1:  # with LOCK, which a register does not allow; QEMU allows it to MOV and to XCHG of registers
+            if self.chance(6):
+                return [b"\xf0" + self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x0f\xc1")) + bytes([0xC0 | self.reg()])]
+            return [b"\xf0" + self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x87", b"\x0f\xb1", b"\x0f\xc1")) + self.memory(EAX)]
         if kind == 2:
             return [b"\x0f\xc7" + self.memory(1) + b"\x0f\x94\xc0\x84\xc0"]  # and flags as after bit()
         return [self.prefix() + bytes([self.rng.choice((0xA1, 0xA3))]) + u32(self.address())]

@@ -55,11 +55,12 @@ class Sensitive(Operands):
         kind = self.rng.randrange(8)
         which = self.rng.choice((0, 3, 4, 5))
         if kind < 3:  # good, used, and flat again
-            use = self.rng.choice((b"\x8b", b"\x89", b"\x01"))
+            # A load or a store: of a read-modify-write that faults, QEMU says that it read
+            use = self.rng.choice((b"\x8b", b"\x89"))
             override = {0: b"\x26", 3: b"\x3e", 4: b"\x64", 5: b"\x65"}[which]
             selector = self.rng.choice(LOADABLE)
             insns = self.load(which, selector) + [override + use + self.absolute(EDX, self.rng.randrange(0x1000) if selector in (0x40, 12) else self.address())]
-            return insns + self.load(which, KERNEL_DATA if which in (0, 3) else 0)
+            return insns + self.load(which, KERNEL_DATA if which in (0, 3) else 0x80)
         if kind == 3 and self.kind != "direct":  # any at all, and not used; direct execution shows its stand-ins
             return self.load(self.rng.choice((4, 5)), self.selector())
         if kind == 4:
