@@ -158,7 +158,6 @@ def test_two_linux_machines_and_a_tiny_one(linux, initrd, session, tmp_path):
     assert "count: 50 of 50" in lines_of(result, "tiny")
 
 
-@pytest.mark.skipif("LONG" not in os.environ, reason="takes some minutes; `make long` runs it")
 def test_ten_minutes_of_two_linux_machines_and_a_tiny_one(linux, initrd):
     """tools/guests/root/etc/rounds in two machines: each round's result is the first one's."""
     modules = [
@@ -172,6 +171,10 @@ def test_ten_minutes_of_two_linux_machines_and_a_tiny_one(linux, initrd):
     assert [line for line in red[:-2] + blue[:-2] if not line.endswith(" rounds")] == []
     assert "count: 60 of 60" in lines_of(result, "tiny")
     assert result.status == GOOD, result.why
+
+
+# It takes some minutes: `make long` runs it, and `make test` does not.
+test_ten_minutes_of_two_linux_machines_and_a_tiny_one.__test__ = "LONG" in os.environ
 
 
 # --- GNU Mach ---------------------------------------------------------------------------------------------------------
