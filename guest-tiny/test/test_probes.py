@@ -25,6 +25,7 @@ BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 SECRET = int(os.environ.get("SECRET", "0x5eed1234"), 0)
 CAVE = BUILD / "cave.elf"
 BARE_END = 1  # isa-debug-exit: 0 << 1 | 1
+BAD_USAGE = 5
 
 
 def secret(n: int) -> int:
@@ -790,16 +791,16 @@ def machine(probe: str, name: str, options: str = "", way: str = DIRECT) -> tupl
     return BUILD / f"guest/{probe}.elf", f"vm={name} mem=16M {way} -- {options}".strip()
 
 
-def cave(*modules, budget: float = 20.0):
+def cave(*modules, budget: float = 20.0, options: str = ""):
     if not CAVE.exists():
         pytest.skip("the monitor is not built")
-    return boot(CAVE, modules, budget=budget)
+    return boot(CAVE, modules, options, budget=budget)
 
 
 @functools.cache
-def cave_alone(probe: str, way: str = DIRECT):
+def cave_alone(probe: str, way: str = DIRECT, options: str = ""):
     disk = [(disk_image(), "vm=red disk")] if probe in DISK else []
-    return cave(machine(probe, "red", way=way), *disk)
+    return cave(machine(probe, "red", way=way), *disk, options=options, budget=60.0 if options else 20.0)
 
 
 def bare_lines(probe: str) -> list[str]:
@@ -846,6 +847,28 @@ def run_of(probe: str, way: str):
 @pytest.mark.parametrize("probe, way", [run_of(*p) for p in SAME])
 def test_same_in_the_cave(probe, way):
     result = cave_alone(probe, way)
+    assert cave_lines(result) == bare_lines(probe), result.console
+    assert result.status == 0
+
+
+# Options of the monitor that make every block one instruction, and a code cache so small that it is flushed all the time.
+SHAPES = ["xlate=one", "xlate=tiny"]
+# Where the translator has much to do and a device's time nothing.
+SHAPED = sorted(GOOD_END - DISK - {probe for probe, _ in KNOWN} - {"timer", "rtc", "uart", "kbc", "pit_registers", "pic_registers",
+                                                                  "long_sleep", "count", "flood", "hello", "fpu_leak"})
+
+
+@functools.cache
+def takes(option: str) -> bool:
+    return cave_alone("hello", TRANSLATED, option).status != BAD_USAGE
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("probe", SHAPED)
+def test_same_in_every_shape(probe, shape):
+    if not takes(shape):
+        pytest.skip(f"the monitor has no option {shape}")
+    result = cave_alone(probe, TRANSLATED, shape)
     assert cave_lines(result) == bare_lines(probe), result.console
     assert result.status == 0
 
