@@ -206,15 +206,31 @@ static void drop_stale(
 	}
 }
 
+/* The bytes of RPL 0 to 3, the lowest first: data is refused where RPL is greater than DPL. */
+static u32 refused_rpls(struct descriptor d)
+{
+	static const u32 by_dpl[] = {0x01010100, 0x01010000, 0x01000000, 0};
+
+	return is_conforming(descriptor_attr(d)) ? 0 : by_dpl[d.high >> 13 & 3];
+}
+
+void descriptor_refuse(struct shadow_tables *t, u32 *refused)
+{
+	t->refused = refused;
+	for (unsigned i = DESCRIPTOR_INDEX(SELECTOR_MONITOR); i < GDT_ENTRIES; i++)
+		refused[2 * i] = ~0u;
+}
+
 /*
  * Copies up to 32 descriptors that lie in one page, from number `first` on; one alone if it crosses
  * into the next page. Returns how many.
  */
 static unsigned copy_run(
-	struct shadow_table *table, struct vcpu *v, u32 base, unsigned first, unsigned most)
+	struct shadow_tables *t, struct vcpu *v, unsigned first, unsigned most, bool local)
 {
+	struct shadow_table *table = local ? &t->ldt : &t->gdt;
 	struct descriptor run[32] = {{0}};
-	u32 linear = base + first * sizeof run[0];
+	u32 linear = table_base(v, local) + first * sizeof run[0];
 	unsigned count = MIN(MIN(most, (unsigned)ARRAY_SIZE(run)),
 		(PAGE_SIZE - (linear & PAGE_MASK)) / (u32)sizeof run[0]);
 	gpa_t address;
@@ -228,7 +244,18 @@ static unsigned copy_run(
 	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		for (unsigned i = 0; i < count; i++)
 			table->slot[level][first + i] = descriptor_promote(run[i], level);
+	for (unsigned i = 0; t->refused && i < count; i++)
+		t->refused[2 * (first + i) + local] = refused_rpls(run[i]);
 	return count;
+}
+
+/* The GDT's first is never one, whatever lies there (SDM 3A 3.4.2). */
+static void drop_first(struct shadow_tables *t, bool local)
+{
+	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
+		t->gdt.slot[level][0] = null_descriptor;
+	if (t->refused && !local)
+		t->refused[0] = 0;
 }
 
 /* The usable descriptors of a table that has so many; the monitor's own lie behind them. */
@@ -245,9 +272,8 @@ bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		memset(table->slot[level], 0, table->filled * sizeof(struct descriptor));
 	for (unsigned i = 0, count; i < entries; i += count)
-		count = copy_run(table, v, table_base(v, local), i, entries - i);
-	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
-		table->slot[level][0] = null_descriptor; /* the GDT's first is never one */
+		count = copy_run(t, v, i, entries - i, local);
+	drop_first(t, local);
 	table->filled = entries;
 	drop_stale(t, v, 0, GDT_ENTRIES, local);
 	return watch_frames(t, v, local);
@@ -256,7 +282,6 @@ bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 /* Copies the descriptors that have bytes in [first, end) of the guest's table. */
 static bool copy_written(struct shadow_tables *t, struct vcpu *v, u32 first, u32 end, bool local)
 {
-	struct shadow_table *table = local ? &t->ldt : &t->gdt;
 	unsigned entries = usable(table_entries(v, local), local);
 	unsigned from = first / sizeof(struct descriptor);
 	unsigned to = MIN((end + 7) / sizeof(struct descriptor), (u32)entries);
@@ -264,9 +289,8 @@ static bool copy_written(struct shadow_tables *t, struct vcpu *v, u32 first, u32
 	if (from >= to)
 		return false;
 	for (unsigned i = from, count; i < to; i += count)
-		count = copy_run(table, v, table_base(v, local), i, to - i);
-	for (unsigned level = 0; level < TABLE_COUNT && !local; level++)
-		table->slot[level][0] = null_descriptor;
+		count = copy_run(t, v, i, to - i, local);
+	drop_first(t, local);
 	drop_stale(t, v, from, to, local);
 	return true;
 }

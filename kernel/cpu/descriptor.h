@@ -34,6 +34,12 @@ struct shadow_table {
 
 struct shadow_tables {
 	struct shadow_table gdt, ldt;
+	/*
+	 * For who loads selectors without a trap, a byte for each: not 0 if the kernel may not load it
+	 * though the promoted descriptor would let it, for its RPL is not its right (SDM 3A 5.6). A
+	 * word for each descriptor of both tables in turn; or NULL.
+	 */
+	u32 *refused;
 };
 
 #define SHADOW_TABLES_BYTES (2u * TABLE_COUNT * GDT_ENTRIES * sizeof(struct descriptor))
@@ -54,6 +60,9 @@ struct descriptor descriptor_promote(struct descriptor, enum table_level);
  * True if a frame is watched that was not: mappings of it must lose their write permission.
  */
 bool descriptor_rebuild(struct shadow_tables *, struct vcpu *, bool local);
+
+/* From now on the tables are kept with `refused`: 64 KiB. The monitor's own descriptors are refused. */
+void descriptor_refuse(struct shadow_tables *, u32 *refused);
 
 /* Whether a part of the guest's GDT (LDT) lies in that frame. */
 bool descriptor_lies_in(const struct shadow_tables *, u32 gfn, bool local);

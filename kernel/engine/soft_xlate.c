@@ -81,6 +81,7 @@ const char *soft_xlate_attach(struct soft *s)
 	x->state = memory.state;
 	x->cache = xlate_init(&memory);
 	fill_descriptors(s->tables.gdt.slot[TABLE_KERNEL]);
+	descriptor_refuse(&s->tables, (u32 *)memory.state->refused);
 	return NULL;
 }
 

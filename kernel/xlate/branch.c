@@ -130,8 +130,8 @@ static bool is_prefix(u8 byte)
 	return false;
 }
 
-/* The new opcode is as long as the old one. REP and the operand size mean nothing to the new one. */
-void translate_load(struct translation *t, const u8 *opcode, unsigned count)
+/* REP and the operand size mean nothing to the new instruction. */
+void translate_load(struct translation *t, unsigned old, const u8 *opcode, unsigned count)
 {
 	unsigned at = 0;
 
@@ -139,7 +139,7 @@ void translate_load(struct translation *t, const u8 *opcode, unsigned count)
 		if (t->bytes[at] != 0xf2 && t->bytes[at] != 0xf3 && t->bytes[at] != 0x66)
 			emit8(&t->out, t->bytes[at]);
 	emit_bytes(&t->out, opcode, count);
-	at += count;
+	at += old;
 	emit8(&t->out, (t->bytes[at] & ~0x38) | ECX << 3); /* ModRM */
 	emit_bytes(&t->out, t->bytes + at + 1, t->insn.length - at - 1);
 }
@@ -157,7 +157,7 @@ enum flow translate_group_5(struct translation *t)
 	if (t->insn.op_size != 4)
 		return translate_trap_and_end(t);
 	emit_save_ecx(e);
-	translate_load(t, mov, sizeof mov);
+	translate_load(t, 1, mov, sizeof mov);
 	emit_state(e, 0x89, ECX, STATE(target));
 	if (t->insn.reg == 2) {
 		emit_restore_ecx(e);

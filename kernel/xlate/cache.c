@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "base/string.h"
-#include "x86/desc.h"
 
 /* How many records of each kind go with so many bytes of code; from Linux's averages, rounded up. */
 #define BYTES_A_BLOCK 80u
@@ -35,8 +34,6 @@ struct xlate *xlate_init(const struct xlate_memory *memory)
 	x->exits = (void *)(x->blocks + x->block_most);
 	x->pages = (void *)(x->exits + x->exit_most);
 	x->maps = (void *)(x->pages + x->page_most);
-	for (unsigned i = 0; i < 256; i++)
-		memory->state->rpl[i] = i & SELECTOR_RPL;
 	xlate_flush(x);
 	x->counts.flushes = 0;
 	return x;

@@ -15,10 +15,46 @@ enum flow translate_read_segment(struct translation *t)
 	return is_real(t->insn.reg) ? translate_copy(t) : translate_trap(t);
 }
 
+/*
+ * Goes on if the selector in ECX may be loaded in place; else the engine does it, and finds out why not.
+ * GS:ecx has the guest's ECX.
+ *
+ *       movzbl gs:refused(%ecx), %ecx;  jecxz 1f;  mov gs:ecx, %ecx;  hlt
+ *    1: mov gs:ecx, %ecx
+ */
+static void check_selector(struct emitter *e)
+{
+	u8 *may_load;
+
+	emit8(e, 0x65); /* MOVZX ECX, byte gs:refused[ECX]: ModRM 89 is ECX, [ECX + disp32] */
+	emit8(e, 0x0f);
+	emit8(e, 0xb6);
+	emit8(e, 0x89);
+	emit32(e, STATE(refused));
+	may_load = emit_short(e, 0xe3);
+	emit_restore_ecx(e);
+	emit_hlt(e);
+	emit_here(e, may_load);
+	emit_restore_ecx(e);
+}
+
+/* The selector that the operand holds, into ECX. */
+static void load_selector(struct translation *t, unsigned opcode_bytes)
+{
+	static const u8 movzx[] = {0x0f, 0xb7};
+
+	emit_save_ecx(&t->out);
+	translate_load(t, opcode_bytes, movzx, sizeof movzx);
+}
+
 /* MOV Sreg, r/m. */
 enum flow translate_load_segment(struct translation *t)
 {
-	return is_real(t->insn.reg) && !t->from->trap_loads ? translate_copy(t) : translate_trap(t);
+	if (!is_real(t->insn.reg) || t->from->trap_loads)
+		return translate_trap(t);
+	load_selector(t, 1);
+	check_selector(&t->out);
+	return translate_copy(t);
 }
 
 /* PUSH and POP of ES CS SS DS (06 to 1f) and FS GS (0f a0 to a9): the register is in bits 3 to 5. */
@@ -29,8 +65,14 @@ enum flow translate_push_segment(struct translation *t)
 
 enum flow translate_pop_segment(struct translation *t)
 {
-	return is_real(t->insn.opcode >> 3 & 7) && !t->from->trap_loads ? translate_copy(t)
-									: translate_trap(t);
+	static const u8 movzx_top[] = {0x0f, 0xb7, 0x0c, 0x24}; /* MOVZX ECX, word [ESP] */
+
+	if (!is_real(t->insn.opcode >> 3 & 7) || t->from->trap_loads)
+		return translate_trap(t);
+	emit_save_ecx(&t->out);
+	emit_bytes(&t->out, movzx_top, sizeof movzx_top);
+	check_selector(&t->out);
+	return translate_copy(t);
 }
 
 enum flow translate_push_cs(struct translation *t)
@@ -41,45 +83,21 @@ enum flow translate_push_cs(struct translation *t)
 	return FLOW_ON;
 }
 
-/* LES LDS (c4 c5); LSS LFS LGS (0f b2 b4 b5). */
-enum flow translate_load_pointer(struct translation *t)
-{
-	bool real = t->insn.opcode < OPCODE_0F || t->insn.opcode == (OPCODE_0F | 0xb4);
-
-	return real && !t->from->trap_loads ? translate_copy(t) : translate_trap(t);
-}
-
 /*
- * Group 6: only VERW of a selector in memory, by which Linux clears buffers on every way to user mode,
- * is tried in place. A yes about the promoted descriptor is the truth if RPL is 0; a no need not be.
- *
- *       mov %ecx, gs:ecx;  movzbl OPERAND, %ecx;  movzbl gs:rpl(%ecx), %ecx;  jecxz 1f
- *       mov gs:ecx, %ecx;  hlt
- *    1: mov gs:ecx, %ecx;  verw OPERAND;  jz 2f;  hlt
- *    2:
+ * Group 6: only VERW, by which Linux clears buffers on every way to user mode, is tried in place. A yes
+ * about the promoted descriptor is the truth if the selector may be loaded; a no need not be.
  */
 enum flow translate_group_6(struct translation *t)
 {
-	static const u8 movzx[] = {0x0f, 0xb6};
-	struct emitter *e = &t->out;
-	u8 *is_zero, *writable;
+	u8 *writable;
 
-	if (t->insn.reg != 5 || !t->insn.has_memory)
+	if (t->insn.reg != 5)
 		return translate_trap(t);
-	emit_save_ecx(e);
-	translate_load(t, movzx, sizeof movzx);
-	emit8(e, 0x65); /* MOVZX ECX, byte gs:rpl[ECX] */
-	emit_bytes(e, movzx, sizeof movzx);
-	emit8(e, 0x89);
-	emit32(e, STATE(rpl));
-	is_zero = emit_short(e, 0xe3);
-	emit_restore_ecx(e);
-	emit_hlt(e);
-	emit_here(e, is_zero);
-	emit_restore_ecx(e);
+	load_selector(t, 2);
+	check_selector(&t->out);
 	translate_copy(t);
-	writable = emit_short(e, 0x74);
-	emit_hlt(e);
-	emit_here(e, writable);
+	writable = emit_short(&t->out, 0x74); /* JZ */
+	emit_hlt(&t->out);
+	emit_here(&t->out, writable);
 	return FLOW_ON;
 }

@@ -40,7 +40,7 @@ static const translator one_byte[256] = {
 	[0x9c] = translate_pushf,
 	[0x9d] = translate_popf,
 	[0xc2 ... 0xc3] = translate_ret,
-	[0xc4 ... 0xc5] = translate_load_pointer,
+	[0xc4 ... 0xc5] = translate_trap,         /* LES LDS */
 	[0xca ... 0xcb] = translate_trap_and_end, /* RETF */
 	[0xcc ... 0xce] = translate_trap,         /* INT3 INT INTO */
 	[0xcf] = translate_trap_and_end,          /* IRET */
@@ -72,9 +72,9 @@ static const translator two_byte[256] = {
 	[0xa2] = translate_trap, /* CPUID */
 	[0xa8] = translate_push_segment,
 	[0xa9] = translate_pop_segment,
-	[0xaa] = translate_trap, /* RSM */
-	[0xb2] = translate_load_pointer,
-	[0xb4 ... 0xb5] = translate_load_pointer,
+	[0xaa] = translate_trap,          /* RSM */
+	[0xb2] = translate_trap,          /* LSS */
+	[0xb4 ... 0xb5] = translate_trap, /* LFS LGS */
 	[0xc7] = compare_exchange,
 };
 

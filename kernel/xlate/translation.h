@@ -64,10 +64,12 @@ enum flow translate_load_segment(struct translation *);
 enum flow translate_push_segment(struct translation *);
 enum flow translate_pop_segment(struct translation *);
 enum flow translate_push_cs(struct translation *);
-enum flow translate_load_pointer(struct translation *);
 enum flow translate_group_6(struct translation *);
 
 /* branch.c: a jump to a guest address that is known, at the end of a block. */
 void translate_exit(struct translation *, u32 target);
-/* branch.c: an instruction with the memory operand of this one, into ECX; `opcode` has `count` bytes. */
-void translate_load(struct translation *, const u8 *opcode, unsigned count);
+/*
+ * branch.c: the operand that ModRM.rm names, into ECX, by an opcode of `count` bytes in place of this
+ * instruction's own, which has `old`.
+ */
+void translate_load(struct translation *, unsigned old, const u8 *opcode, unsigned count);

@@ -43,9 +43,9 @@ struct xlate_state {
 	u32 ecx;    /* the guest's, while a translation uses the register */
 	u32 cs;     /* the selector that PUSH CS pushes */
 	u32 unused[PAGE_SIZE / 4 - 5];
-	/* Read-only in ring 3: the host address to try for such a `target`, and a byte's low two bits. */
+	/* Read-only in ring 3: the host address to try for such a `target`; */
 	u32 slot[XLATE_SLOTS];
-	u8 rpl[PAGE_SIZE];
+	u8 refused[XLATE_SLOTS]; /* whether a selector is not to be loaded (cpu/descriptor.h) */
 };
 
 /* What a guest instruction became, from the start of its block: two bytes each. */
