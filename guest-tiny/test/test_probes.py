@@ -663,6 +663,8 @@ EXPECTED = {
         before: {1}""",
     "spin_off": """
         spinning: {1}""",
+    "spin_slow": """
+        spinning: {0}""",
     "wild_cr3": """
         tables of chance: {1}
         wild: {2}""",
@@ -745,12 +747,12 @@ NOT_DIRECT = {
     "selectors_kernel": "LAR, LSL, VERR and VERW neither, and loads that are silent",
     "ring_leak": "segment loads that only ring 0 is refused are silent",
 }
-NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "stack_gone", "wild_cr3", "bad_descriptor", "garbage",
+NO_GOOD_END = {"triple_fault", "halt_off", "reset", "user_vm86", "spin_off", "spin_slow", "stack_gone", "wild_cr3", "bad_descriptor", "garbage",
                "window_mmx", "stale_descriptor"}
 # What may run beside a machine that must not notice.
-HOSTILE = sorted(NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flood"})
+HOSTILE = sorted((NO_GOOD_END | {"window_write", "window_jump", "fuzz_user", "flood"}) - {"spin_slow"})
 DISK = {"ide", "ide_bad", "ide_string"}  # have a disk of their own, which holds what disk_image() says
-BUDGET = {"timer": 8.0, "rtc": 14.0, "spin_off": 2.0}  # seconds of virtual time, where four are not enough
+BUDGET = {"timer": 8.0, "rtc": 14.0, "spin_off": 2.0, "spin_slow": 2.0}  # seconds of virtual time, where four are not enough
 
 BARE = sorted(set(EXPECTED) - CAVE_ONLY)
 NEVER_SAME = {"fpu_environment"}  # by nature: the file says why
@@ -937,6 +939,16 @@ def test_beside_a_hostile_machine(probe, way):
     else:
         assert_has(cave_lines(result), probe)
     assert (result.end is End.BUDGET) == (probe == "spin_off")
+
+
+@pytest.mark.parametrize("how", range(6))
+def test_beside_a_machine_that_spins(how):
+    """However its loop is run, even one instruction at a time: the other machine has its turns."""
+    two = machine("spin_slow", "red", f"how={how}", TRANSLATED), machine("count", "blue", "rounds=20")
+    result = boot(CAVE, two, budget=2.0, steps=0)
+    assert cave_lines(result, "blue")[-1] == end_line("count"), result.console
+    assert cave_lines(result) == [f"spinning: {secret(how):08x}"]
+    assert result.end is End.BUDGET
 
 
 def test_fpu_state_is_a_machines_own():
