@@ -44,7 +44,13 @@ struct cached_table {
 	 * guest's kernel has the same rights there. ROOT_KERNEL: all that the kernel may use.
 	 */
 	u8 root;
-	bool global;        /* all its pages are global */
+	bool global; /* all its pages are global */
+	/*
+	 * Follows from key and root: the bits that a page entry of the guest must have to be entered
+	 * here, and to be entered writable. All bits: none can be, since none that has them leads to
+	 * RAM.
+	 */
+	u32 present, writable;
 	u16 next;           /* of the same bucket; 0: none */
 	struct bitmap live; /* its entries that are not zero */
 };

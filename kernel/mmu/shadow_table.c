@@ -92,6 +92,15 @@ static u32 take(struct shadow *s)
 	}
 }
 
+/* SDM 3A 4.6.1, 4.8. */
+static void set_demands(struct cached_table *t)
+{
+	t->present = PTE_P | PTE_A | (t->root == ROOT_USER ? PTE_U : 0);
+	t->writable = PTE_D | (t->key & PTE_W ? PTE_W : ~0u);
+	if (t->root == ROOT_KERNEL && t->key & KEY_WP_OFF)
+		t->writable = PTE_D;
+}
+
 u32 shadow_table_make(struct shadow *s, unsigned region, u32 key, enum shadow_root root)
 {
 	u32 number = take(s);
@@ -101,6 +110,7 @@ u32 shadow_table_make(struct shadow *s, unsigned region, u32 key, enum shadow_ro
 	t->key = key;
 	t->region = region;
 	t->root = root;
+	set_demands(t);
 	t->global = true; /* as long as it is empty */
 	t->next = *first;
 	*first = number;
@@ -129,33 +139,18 @@ static u32 guest_entry(const struct cached_table *t, const u32 *guest, unsigned 
 	return guest ? guest[index] : 0;
 }
 
-/* What a page entry of the guest must have to be in a table, and to be writable there. */
-struct demands {
-	u32 present, writable;
-};
-
-/* SDM 3A 4.6.1, 4.8. An entry that has all bits leads to no RAM. */
-static inline struct demands demands_of(const struct cached_table *t)
-{
-	u32 present = PTE_P | PTE_A | (t->root == ROOT_USER ? PTE_U : 0);
-
-	if (t->root == ROOT_KERNEL && t->key & KEY_WP_OFF)
-		return (struct demands){present, PTE_D};
-	return (struct demands){present, t->key & PTE_W ? PTE_W | PTE_D : ~0u};
-}
-
 /*
  * What the table may hold for a page entry of the guest: 0, or an entry without its accessed bit.
  * Never more than mmu_walk() would allow.
  */
-static inline u32 translate(const struct shadow *s, struct demands need, u32 page_entry)
+static inline u32 translate(const struct shadow *s, const struct cached_table *t, u32 page_entry)
 {
 	gpa_t frame = gpa(page_entry & PTE_FRAME);
 	u32 entry = (u32)s->mem->base.v + frame.v + (PTE_P | PTE_U | PTE_D);
 
-	if (~page_entry & need.present || !gmem_is_readable(s->mem, frame, PAGE_SIZE))
+	if (~page_entry & t->present || !gmem_is_readable(s->mem, frame, PAGE_SIZE))
 		return 0;
-	if (~page_entry & need.writable || gmem_watchers(s->mem, frame.v >> PAGE_SHIFT))
+	if (~page_entry & t->writable || gmem_watchers(s->mem, frame.v >> PAGE_SHIFT))
 		return entry;
 	return entry | PTE_W;
 }
@@ -177,7 +172,7 @@ u32 shadow_table_enter(
 	struct shadow *s, const struct paging *paging, u32 number, unsigned index, u32 page_entry)
 {
 	struct cached_table *t = record(s, number);
-	u32 entry = translate(s, demands_of(t), page_entry);
+	u32 entry = translate(s, t, page_entry);
 
 	if (!entry) {
 		s->table[number][index] = 0;
@@ -198,7 +193,7 @@ static bool fill_run(struct shadow *s, u32 number, unsigned first)
 {
 	struct cached_table *t = record(s, number);
 	u32 page_entry = guest_entry(t, NULL, first);
-	u32 entry = translate(s, demands_of(t), page_entry), gfn = page_entry >> PAGE_SHIFT;
+	u32 entry = translate(s, t, page_entry), gfn = page_entry >> PAGE_SHIFT;
 
 	if (!gmem_is_ram(s->mem, gpa(page_entry & PTE_FRAME), 32 * PAGE_SIZE))
 		return false;
@@ -233,11 +228,12 @@ void shadow_table_prefill(
  * the last time. What was not used for two turns is not worth the look, and is dropped: so a turn
  * costs what the last two have used, and not what the guest has ever touched.
  */
-static inline u32 renew(const struct shadow *s, struct demands need, u32 old, u32 page_entry)
+static inline u32 renew(
+	const struct shadow *s, const struct cached_table *t, u32 old, u32 page_entry)
 {
-	u32 new = old &(PTE_A | KEPT) ? translate(s, need, page_entry) : 0;
+	u32 entry = old & (PTE_A | KEPT) ? translate(s, t, page_entry) : 0;
 
-	return new &&old &PTE_A ? new | KEPT : new;
+	return entry && (old & PTE_A) ? entry | KEPT : entry;
 }
 
 /* Makes a table of 4 KiB pages true. Hot: it is most of what a switch costs. */
@@ -245,7 +241,6 @@ static void refresh(struct shadow *s, const struct paging *paging, u32 number)
 {
 	struct cached_table *t = record(s, number);
 	const u32 *guest = guest_table(s, t);
-	struct demands need = demands_of(t);
 	u32 *table = s->table[number], all = PTE_G;
 
 	for (u32 words = t->live.words; words; words &= words - 1) {
@@ -254,7 +249,7 @@ static void refresh(struct shadow *s, const struct paging *paging, u32 number)
 		for (u32 bits = t->live.word[first / 32]; bits; bits &= bits - 1) {
 			unsigned i = first + __builtin_ctz(bits);
 
-			table[i] = renew(s, need, table[i], guest[i]);
+			table[i] = renew(s, t, table[i], guest[i]);
 			if (table[i])
 				all &= guest[i];
 			else
