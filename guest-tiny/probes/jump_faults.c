@@ -152,7 +152,7 @@ PROBE(jump_faults)
 
 	page_identity(directory, 4 * MIB, PTE_W | PTE_U);
 	page_map(directory, PAGE, (u32)page, PTE_W | PTE_U);
-	page[PAGE_SIZE - 3] = 0x40; /* INC EAX, and the first half of MOV EAX, imm32 */
+	page[PAGE_SIZE - 3] = 0x91; /* XCHG EAX, ECX, and the first half of MOV EAX, imm32 */
 	page[PAGE_SIZE - 2] = 0xb8;
 	page[PAGE_SIZE - 1] = 0x11;
 	known_pointer = PAGE + 0x100;

@@ -436,7 +436,7 @@ EXPECTED = {
         jump_taken: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000
         jump_not_taken: done flags 8d5
         call: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000 esp -4
-        jump_crossing: vector 14 error 0 eip 00a00ffe cs 8 flags 5 cr2 00a01000 eax {S+1}
+        jump_crossing: vector 14 error 0 eip 00a00ffe cs 8 flags 8d5 cr2 00a01000 eax 00000003 ecx {S}
         call_crossing: vector 14 error 0 eip 00a00ffe cs 8 flags 8d5 cr2 00a01000 esp -4
         far_call: vector 14 error 0 eip 00800000 cs 8 flags 8d5 cr2 00800000 esp -8
         interrupt_return: vector 14 error 0 eip 00800000 cs 8 flags 44 cr2 00800000
