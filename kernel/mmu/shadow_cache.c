@@ -1,8 +1,8 @@
 /*
  * Shadow page tables that are kept: what the interface promises, on the tables of shadow_table.c.
  *
- *   fault     link the table of that region and key, made new if there is none; enter the page, and
- *             its neighbours as far as a processor might have loaded them
+ *   fault     link the table of that region and key, made new if there is none; enter the page, or
+ *             of a 4 MiB page 32
  *   flush     unlink all regions and link them again: that compares every entry with the guest's
  *   switch    the same for regions that are not all global: unlink those of the old address space,
  *             link those that the new one had when it was left
@@ -15,10 +15,6 @@
 #include "mmu/shadow_cache.h"
 
 #include "mmu/shadow_pool.h"
-
-/* How many pages around a fault are filled with it: aligned runs of so many. */
-#define AROUND_LARGE 32u
-#define AROUND       8u
 
 static u32 own_bytes(u32 tables)
 {
@@ -80,23 +76,17 @@ static u32 table_for(struct shadow *s, const struct paging *paging, enum shadow_
 	return number;
 }
 
-/*
- * Enters a page that a walk has found, whose accessed bits are set, and some around it. A page that is
- * there already has only got a right more, or is watched: then nothing is new around it either.
- */
+/* Enters a page that a walk has found, whose accessed bits are set; of a large page also what is around. */
 static u32 fill(struct shadow *s, const struct paging *paging, enum shadow_root root, gva_t address,
 	const struct walk *walk)
 {
 	u32 number = table_for(s, paging, root, address, walk);
 	unsigned index = pte_index(address.v);
-	unsigned around = walk->directory & PTE_PS ? AROUND_LARGE : AROUND;
-	bool is_new = !bitmap_has(&s->own->record[number].live, index);
-	u32 entry = shadow_table_enter(
-		s, paging, number, index, (walk->page & PAGE_MASK) | (walk->gpa.v & PTE_FRAME));
 
-	if (is_new)
-		shadow_table_prefill(s, paging, number, index & ~(around - 1), around);
-	return entry;
+	if (!(walk->directory & PTE_PS))
+		return shadow_table_enter(s, paging, number, index, walk->page);
+	shadow_table_enter_run(s, paging, number, index);
+	return s->table[number][index];
 }
 
 enum shadow_result shadow_fault(struct shadow *s, const struct paging *paging, gva_t address,

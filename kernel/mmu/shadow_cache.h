@@ -55,6 +55,9 @@ struct cached_table {
 	struct bitmap live; /* its entries that are not zero */
 };
 
+/* Pages of a 4 MiB page that are entered together: those that share a word of the bitmap. */
+#define SHADOW_RUN 32u
+
 /* Which regions an address space had linked when the guest left it. */
 #define SPACES        16u
 #define SPACE_REGIONS 14u
@@ -107,6 +110,5 @@ void shadow_table_unlink(struct shadow *, unsigned region);
  */
 u32 shadow_table_enter(
 	struct shadow *, const struct paging *, u32 number, unsigned index, u32 page_entry);
-/* The same for `count` pages from `first`, from the guest's page table; only what is not there yet. */
-void shadow_table_prefill(
-	struct shadow *, const struct paging *, u32 number, unsigned first, unsigned count);
+/* The same for all pages of a run around page `index`, in the table of a 4 MiB page. */
+void shadow_table_enter_run(struct shadow *, const struct paging *, u32 number, unsigned index);

@@ -129,14 +129,12 @@ static const u32 *guest_table(struct shadow *s, const struct cached_table *t)
 	return s->mem->map(s->mem, at.v >> PAGE_SHIFT);
 }
 
-/* A 4 MiB page is as good as 1,024 entries in a row. `guest`: of guest_table(). */
-static u32 guest_entry(const struct cached_table *t, const u32 *guest, unsigned index)
+/* A 4 MiB page is as good as 1,024 entries in a row. */
+static u32 large_entry(const struct cached_table *t, unsigned index)
 {
 	const u32 flags = PTE_W | PTE_U | PTE_D | PTE_G;
 
-	if (is_large(t))
-		return (t->key & (PDE_LARGE_FRAME | flags)) + index * PAGE_SIZE + (PTE_P | PTE_A);
-	return guest ? guest[index] : 0;
+	return (t->key & (PDE_LARGE_FRAME | flags)) + index * PAGE_SIZE + (PTE_P | PTE_A);
 }
 
 /*
@@ -185,42 +183,33 @@ u32 shadow_table_enter(
 	return s->table[number][index] = entry | KEPT;
 }
 
-/*
- * The pages that share a word of the bitmap, in a large page: usually all are RAM and nobody watches
- * them, so that their entries differ only in their frames.
- */
-static bool fill_run(struct shadow *s, u32 number, unsigned first)
+/* Usually all are RAM and nobody watches them, so that the entries differ only in their frames. */
+static bool is_plain_run(const struct gmem *mem, gpa_t start)
 {
-	struct cached_table *t = record(s, number);
-	u32 page_entry = guest_entry(t, NULL, first);
-	u32 entry = translate(s, t, page_entry), gfn = page_entry >> PAGE_SHIFT;
-
-	if (!gmem_is_ram(s->mem, gpa(page_entry & PTE_FRAME), 32 * PAGE_SIZE))
+	if (!gmem_is_ram(mem, start, SHADOW_RUN * PAGE_SIZE))
 		return false;
-	for (unsigned i = 0; i < 32; i++)
-		if (gmem_watchers(s->mem, gfn + i))
+	for (unsigned i = 0; i < SHADOW_RUN; i++)
+		if (gmem_watchers(mem, (start.v >> PAGE_SHIFT) + i))
 			return false;
-	for (unsigned i = 0; i < 32; i++)
-		s->table[number][first + i] = entry + i * PAGE_SIZE;
-	t->live.word[first / 32] = ~0u;
-	t->live.words |= 1u << first / 32;
 	return true;
 }
 
-void shadow_table_prefill(
-	struct shadow *s, const struct paging *paging, u32 number, unsigned first, unsigned count)
+void shadow_table_enter_run(
+	struct shadow *s, const struct paging *paging, u32 number, unsigned index)
 {
-	const struct cached_table *t = record(s, number);
-	const u32 *guest = is_large(t) ? NULL : guest_table(s, t);
+	struct cached_table *t = record(s, number);
+	unsigned first = index & ~(SHADOW_RUN - 1);
+	u32 *table = &s->table[number][first], entry;
 
-	if (is_large(t) && count == 32 && fill_run(s, number, first))
+	if (!is_plain_run(s->mem, gpa(large_entry(t, first) & PTE_FRAME))) {
+		for (unsigned i = first; i < first + SHADOW_RUN; i++)
+			shadow_table_enter(s, paging, number, i, large_entry(t, i));
 		return;
-	for (unsigned i = first; i < first + count; i++) {
-		u32 page_entry = guest_entry(t, guest, i);
-
-		if (!bitmap_has(&t->live, i) && !(~page_entry & (PTE_P | PTE_A)))
-			shadow_table_enter(s, paging, number, i, page_entry);
 	}
+	entry = shadow_table_enter(s, paging, number, first, large_entry(t, first));
+	for (unsigned i = 0; i < SHADOW_RUN; i++)
+		table[i] = entry + i * PAGE_SIZE;
+	t->live.word[first / SHADOW_RUN] = ~0u;
 }
 
 /*

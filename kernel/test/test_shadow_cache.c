@@ -137,7 +137,8 @@ static void a_space_that_comes_back_finds_what_it_used(void **state)
 {
 	for (unsigned i = 0; i < 4; i++)
 		map(i, (FRAMES + i * PAGE_SIZE) | RW | U | USED);
-	assert_int_equal(fault(HERE, ACCESS_READ, 3), SHADOW_FILLED);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(fault(HERE + i * PAGE_SIZE, ACCESS_READ, 3), SHADOW_FILLED);
 	use(HERE);
 	load_cr3(OTHER);
 	assert_int_equal(seen(ROOT_USER, HERE), 0);
@@ -151,7 +152,7 @@ static void a_space_that_comes_back_finds_what_it_used(void **state)
 	assert_int_equal(seen(ROOT_USER, HERE + PAGE_SIZE), (FRAMES + PAGE_SIZE) | RO);
 	assert_int_equal(seen(ROOT_USER, HERE + 2 * PAGE_SIZE), (FRAMES + 9 * PAGE_SIZE) | RW);
 	assert_int_equal(seen(ROOT_USER, HERE + 3 * PAGE_SIZE), 0);
-	assert_int_equal(shadow.counts.fills, 1);
+	assert_int_equal(shadow.counts.fills, 4);
 
 	/* What is not used for two turns is not looked at any more. */
 	use(HERE);
@@ -167,20 +168,17 @@ static void a_space_that_comes_back_finds_what_it_used(void **state)
 	assert_int_equal(seen(ROOT_USER, HERE), 0);
 }
 
-static void neighbours_come_only_if_accessed_and_writable_only_if_dirty(void **state)
+static void of_a_large_page_a_run_is_entered_where_there_is_ram(void **state)
 {
-	map(8, FRAMES | RW | U);
-	map(9, (FRAMES + PAGE_SIZE) | RW | U);
-	map(10, (FRAMES + 2 * PAGE_SIZE) | RW | U | PTE_A);
-	map(11, (FRAMES + 3 * PAGE_SIZE) | RW | U | USED);
-	map(16, (FRAMES + 4 * PAGE_SIZE) | RW | U | USED);
-	assert_int_equal(fault(HERE + 8 * PAGE_SIZE, ACCESS_READ, 3), SHADOW_FILLED);
-	assert_int_equal(seen(ROOT_USER, HERE + 9 * PAGE_SIZE), 0);
-	assert_int_equal(seen(ROOT_USER, HERE + 10 * PAGE_SIZE), (FRAMES + 2 * PAGE_SIZE) | RO);
-	assert_int_equal(seen(ROOT_USER, HERE + 11 * PAGE_SIZE), (FRAMES + 3 * PAGE_SIZE) | RW);
-	assert_int_equal(seen(ROOT_USER, HERE + 16 * PAGE_SIZE), 0); /* too far away */
-	assert_int_equal(gmem_read32(&mem, gpa(TABLE + 4 * 9)) & PTE_A, 0);
-	assert_null(shadow_audit(&shadow, &paging));
+	map_directory(DIRECTORY, KERNEL, 0 | PTE_PS | RW | PTE_G | USED);
+	assert_true(gmem_watch(&mem, 0x85, WATCH_CODE));
+	fault(KERNEL + 0x9f000, ACCESS_WRITE, 0); /* the last page before the hole */
+	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 0x80000), 0x80000 | RW);
+	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 0x85000), 0x85000 | RO);
+	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 0x9f000), 0x9f000 | RW);
+	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 0xa0000), 0);
+	assert_int_equal(fault(KERNEL + 0xa0000, ACCESS_WRITE, 0), SHADOW_DEVICE);
+	assert_int_equal(fault(KERNEL + 0x85000, ACCESS_WRITE, 0), SHADOW_WATCHED);
 }
 
 static void invlpg_looks_again(void **state)
@@ -293,7 +291,7 @@ int main(void)
 		TEST(a_user_page_is_there_for_both_roots_by_one_fault),
 		TEST(global_pages_outlive_a_switch),
 		TEST(a_space_that_comes_back_finds_what_it_used),
-		TEST(neighbours_come_only_if_accessed_and_writable_only_if_dirty),
+		TEST(of_a_large_page_a_run_is_entered_where_there_is_ram),
 		TEST(invlpg_looks_again),
 		TEST(the_page_that_faulted_is_there_when_its_handler_returns),
 		TEST(a_watched_frame_in_a_large_page_is_read_only),

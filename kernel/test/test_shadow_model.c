@@ -431,7 +431,7 @@ static void a_long_life_with_room(void **state)
 #ifdef SHADOW_VTLB
 	assert_int_equal(outlived, 0);
 #else
-	assert_in_range(outlived, 3 * switches, 100 * switches);
+	assert_in_range(outlived, 2 * switches, 100 * switches);
 #endif
 }
 
