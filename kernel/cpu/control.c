@@ -128,18 +128,21 @@ void control_cpuid(u32 leaf, u32 subleaf, u32 out[4])
 	} answers[] = {
 		{0, 0, {HIGHEST_LEAF, 0x756e6547, 0x6c65746e, 0x49656e69}}, /* "GenuineIntel" */
 		{1, 0, {0x673, CLFLUSH_LINE, 0, FEATURES}}, /* family 6, model 7, stepping 3 */
-		{2, 0, {0x1, 0, 0x4d, 0x2c307d}}, {4, 0, {0x121, 0x1c0003f, 0x3f, 1}},
-		{4, 1, {0x122, 0x1c0003f, 0x3f, 1}}, {4, 2, {0x143, 0x3c0003f, 0xfff, 1}},
-		{4, 3, {0x163, 0x3c0003f, 0x3fff, 6}},
-		{5, 0, {0, 0, 3, 0}}, /* of MONITOR, which is not there */
+		{2, 0, {0x1, 0, 0x4d, 0x2c307d}},           /* caches, by descriptors */
+		{4, 0, {0x121, 0x1c0003f, 0x3f, 1}},        /* and one by one: data, 32 KiB */
+		{4, 1, {0x122, 0x1c0003f, 0x3f, 1}},        /* code, 32 KiB */
+		{4, 2, {0x143, 0x3c0003f, 0xfff, 1}},       /* both, 4 MiB */
+		{4, 3, {0x163, 0x3c0003f, 0x3fff, 6}},      /* both, 16 MiB */
+		{5, 0, {0, 0, 3, 0}},                       /* of MONITOR, which is not there */
 		{7, 0, {0, 0, FEATURE_UMIP, 0}},
 		{0x15, 0, {1, 40, 25000000, 0}}, /* a crystal of 25 MHz, times 40 / 1 */
 		{0x16, 0, {1000, 1000, 100, 0}}, /* MHz: the processor, at most, its bus */
 	};
 	static const u32 nothing[4];
 
-	leaf = MIN(leaf, HIGHEST_LEAF); /* one beyond the highest answers as that one */
-	if (leaf != 4 && leaf != 7)     /* the others do not look at ECX */
+	if (leaf > HIGHEST_LEAF) /* one beyond the highest answers as that one */
+		leaf = HIGHEST_LEAF;
+	if (leaf != 4 && leaf != 7) /* the others do not look at ECX */
 		subleaf = 0;
 	memcpy(out, nothing, sizeof nothing);
 	for (unsigned i = 0; i < ARRAY_SIZE(answers); i++)
