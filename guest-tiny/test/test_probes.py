@@ -468,7 +468,19 @@ EXPECTED = {
         user_return: 0: +15 +17 +19 +24 +26.
         user_refused: vector 13 error 0 eip +14 cs 1b flags 100 eax {S} ss 23 esp -4
         steps: 0:""",
-    # The same: no trap is held back by STI.
+    # SDM 2A, "Operation" of each: an offset beyond the limit is #GP(0), before anything is pushed or popped.
+    "strict_limits": """
+        jump within: vector 3 eip 1 cs 30
+        return within: vector 3 eip 1 cs 30
+        jump beyond: vector 13 error 0 eip +50 cs 8 flags 8d5
+        call beyond: vector 13 error 0 eip +50 cs 8 flags 8d5
+        return beyond: vector 13 error 0 eip +57 cs 8 flags 8d5 esp -8
+        iret beyond: vector 13 error 0 eip +59 cs 8 flags 8d5 esp -12
+        iret to user, beyond: vector 13 error 0 eip +66 cs 8 flags 8d5 esp -20
+        by a gate: vector 13 error 0 eip +50 cs 8 flags 8d5
+        user jump: vector 13 error 0 eip +50 cs 1b flags 8d5
+        user, by a gate: vector 13 error 0 eip +50 cs 1b flags 8d5""",
+    # SDM 3A 6.8.3: STI holds back interrupts, and no trap.
     "strict_steps": """
         masks: 0: +15 +16 +17i +18i +19i +20 +21i +22i +23 +24 +31 +32.
         pending, masks: 0: +15 +16 +17i q+17i +18i +19i +20 +21i +22i +23 +24 +31 +32.
@@ -736,7 +748,7 @@ EXPECTED = {
 }
 # fmt: on
 
-CAVE_ONLY = {"strict", "strict_devices", "strict_steps", "mmio", "modules"}
+CAVE_ONLY = {"strict", "strict_devices", "strict_limits", "strict_steps", "mmio", "modules"}
 # What direct execution cannot do, and why; a translated kernel must do it all.
 NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",
