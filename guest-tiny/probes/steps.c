@@ -39,6 +39,8 @@ STEPS(user_call, "pushl %ebx; movl $7, %ebx; movl $1, %eax; int $0x80; popl %ebx
 		 "movl $" SECRET_TEXT ", %eax");
 STEPS(user_segments, "pushl %ds; popl %es; movl %es, %edx; movl %edx, %gs; movl %gs, %edx");
 SNIPPET(user_return, VALUE TF_ON "nop; pushl $2; pushl $0x1b; pushl $1f; iret; nop; 1: nop");
+/* As a debugger steps a program: the kernel's IRET brings TF. The last traps are behind the code. */
+SNIPPET(user_traced, VALUE "nop; incl %eax; pushfl; popl %ecx; decl %eax");
 STEPS(user_refused, "cli; nop");
 
 struct code {
@@ -99,6 +101,9 @@ PROBE(steps)
 	trap_gate(VECTOR_BP, TYPE_TRAP_GATE32, 3);
 	try_all(for_all, ARRAY_SIZE(for_all), true);
 	try_all(for_users, ARRAY_SIZE(for_users), true);
+	guard_user_eflags |= EFLAGS_TF;
+	steps_show("user_traced", user_traced, guard_user(user_traced).value);
+	guard_user_eflags &= ~EFLAGS_TF;
 	/* What faults is not stepped over. */
 	try_user("user_refused", user_refused);
 	steps_show("  steps", user_refused, SECRET);

@@ -1,7 +1,7 @@
 /* Interrupts code at every instruction and compares what the handler sees with what can be. */
 #include "probe/phases.h"
 
-#define RUNS   200
+#define RUNS   120
 #define STATES 512
 #define STI    0xfb
 
