@@ -871,8 +871,7 @@ UNSHAPED = {"timer", "rtc", "uart", "kbc", "pit_registers", "pic_registers", "lo
 SHAPED = sorted(GOOD_END - DISK - UNSHAPED - {probe for probe, _ in KNOWN})
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("probe", SHAPED)
+@pytest.mark.parametrize("probe, shape", [(probe, shape) for probe in SHAPED for shape in SHAPES])
 def test_same_in_every_shape(probe, shape):
     result = cave_alone(probe, TRANSLATED, shape)
     assert cave_lines(result) == bare_lines(probe), result.console
