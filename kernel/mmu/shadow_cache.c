@@ -76,17 +76,21 @@ static u32 table_for(struct shadow *s, const struct paging *paging, enum shadow_
 	return number;
 }
 
-/* Enters a page that a walk has found, whose accessed bits are set; of a large page also what is around. */
+/*
+ * Enters a page that a walk has found, whose accessed bits are set; of a large page also what is
+ * around. A page that is there already is watched, or has got a right more: nothing is new around it.
+ */
 static u32 fill(struct shadow *s, const struct paging *paging, enum shadow_root root, gva_t address,
 	const struct walk *walk)
 {
 	u32 number = table_for(s, paging, root, address, walk);
 	unsigned index = pte_index(address.v);
+	bool is_new = !bitmap_has(&s->own->record[number].live, index);
 
-	if (!(walk->directory & PTE_PS))
-		return shadow_table_enter(s, paging, number, index, walk->page);
-	shadow_table_enter_run(s, paging, number, index);
-	return s->table[number][index];
+	if (is_new && walk->directory & PTE_PS)
+		shadow_table_enter_run(s, paging, number, index);
+	return shadow_table_enter(
+		s, paging, number, index, (walk->page & PAGE_MASK) | (walk->gpa.v & PTE_FRAME));
 }
 
 enum shadow_result shadow_fault(struct shadow *s, const struct paging *paging, gva_t address,
