@@ -146,6 +146,11 @@ test: unit
 # -rs: what is skipped is named, and why.
 PYTEST ?= -n $(shell nproc) -rs -p no:cacheprovider
 
+# Random kernel-mode programs, bare and translated, compared (tools/fuzz). make fuzz [N=20000] [SEED=1]
+.PHONY: fuzz
+fuzz: $(BUILD)/cave.elf $(BUILD)/guest/fuzz.elf
+	BUILD=$(BUILD) $(PYTHON) -m fuzz --count $(or $(N),20000) --seed $(or $(SEED),1) $(FUZZ)
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
