@@ -318,6 +318,23 @@ enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned byt
 	return STEP_DONE;
 }
 
+u32 access_run(
+	struct vcpu *v, enum sreg seg, u32 offset, unsigned size, u32 count, bool write, gpa_t *at)
+{
+	const struct segment *s = &v->seg[seg];
+	gva_t linear = gva(s->base + offset);
+	u32 n = MIN(count, (PAGE_SIZE - (linear.v & PAGE_MASK)) / size);
+	enum access access = write ? ACCESS_WRITE : ACCESS_READ;
+	struct paging paging = vcpu_paging(v);
+	struct walk walk;
+
+	if (!n || !type_allows(s, write) || !within_limit(s, offset, n * size))
+		return 0;
+	walk = mmu_walk(v->mem, &paging, linear, access, v->cpl, true);
+	*at = walk.gpa;
+	return walk.ok && gmem_is_ram(v->mem, walk.gpa, n * size) ? n : 0;
+}
+
 /* Ports are devices without an address: the same question, but never more than one piece. */
 enum step access_port_in(struct vcpu *v, struct emulation *e, u16 port, unsigned size, u32 *value)
 {

@@ -34,6 +34,13 @@ enum step access_probe_read(
 enum step access_linear(
 	struct vcpu *, gva_t, void *buffer, unsigned bytes, enum access, unsigned cpl);
 
+/*
+ * How many of `count` accesses, upwards from seg:offset, can be made at once, since they lie in one page
+ * of RAM and none would fault; they begin at *at. 0: do the first one, and see.
+ */
+u32 access_run(
+	struct vcpu *, enum sreg, u32 offset, unsigned size, u32 count, bool write, gpa_t *at);
+
 /* A device's register. */
 enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);
 enum step access_port_out(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 value);

@@ -7,6 +7,7 @@ enum exit_kind {
 	EXIT_NONE,
 	EXIT_PORT,        /* IN or OUT: answer in `value`, run again */
 	EXIT_MMIO,        /* an access to what is not RAM: answer in `value`, run again */
+	EXIT_STRING,      /* REP INS, OUTS: `value` times `port`, with RAM at `address` */
 	EXIT_HALT,        /* HLT */
 	EXIT_INTERRUPT,   /* the real machine interrupted: `value` is the vector */
 	EXIT_INTR_WINDOW, /* the guest can take the interrupt that vcpu->intr announces */
@@ -21,8 +22,8 @@ struct exit {
 	enum exit_kind kind;
 	bool write;
 	u8 size;            /* bytes: 1, 2 or 4 */
-	u16 port;           /* EXIT_PORT */
-	gpa_t address;      /* EXIT_MMIO */
+	u16 port;           /* EXIT_PORT, EXIT_STRING */
+	gpa_t address;      /* EXIT_MMIO; EXIT_STRING: all of it lies in one page */
 	u32 value;          /* what is written; or, filled in by the vmm, what was read */
 	const char *reason; /* EXIT_UNSUPPORTED, EXIT_SHUTDOWN: one clear sentence */
 };

@@ -119,6 +119,40 @@ static enum step outs(struct vcpu *v, struct emulation *e)
 	return STEP_DONE;
 }
 
+static bool is_port_string(const struct insn *i)
+{
+	return (i->opcode & ~3u) == 0x6c;
+}
+
+/*
+ * REP INS and REP OUTS upwards: what lies in one page of RAM goes by one exit instead of one for each
+ * value. All that could fault has been checked, so the registers move on now, and the data follow before
+ * anybody looks. STEP_DONE: nothing has happened, the next value goes alone.
+ */
+static enum step port_run(struct vcpu *v, struct emulation *e, u32 left)
+{
+	const struct insn *i = &e->insn;
+	bool out = i->opcode & 2;
+	enum gpr index = out ? ESI : EDI;
+	u32 offset = index_of(v, i, index), count;
+	unsigned size = opcode_size(i);
+	struct exit run = {.kind = EXIT_STRING, .write = out, .size = size, .port = v->gpr[EDX]};
+
+	if (v->eflags & (EFLAGS_TF | EFLAGS_DF) || i->addr_size != 4 || e->answers)
+		return STEP_DONE;
+	TRY(cpu_io_allowed(v, run.port, size));
+	count = access_run(v, out ? i->seg : ES, offset, size, left, !out, &run.address);
+	if (!count)
+		return STEP_DONE;
+	run.value = count;
+	*e->exit = run;
+	access_set_reg(v, index, i->addr_size, offset + count * size);
+	access_set_reg(v, ECX, i->addr_size, left - count);
+	if (count == left)
+		emulation_next(v, e);
+	return STEP_EXIT;
+}
+
 static enum step iterate(struct vcpu *v, struct emulation *e)
 {
 	switch (e->insn.opcode & ~1u) {
@@ -164,6 +198,8 @@ enum step emulate_string(struct vcpu *v, struct emulation *e)
 
 		if (count == 0)
 			return emulation_next(v, e);
+		if (is_port_string(i))
+			TRY(port_run(v, e, count));
 		TRY(iterate(v, e));
 		access_set_reg(v, ECX, i->addr_size, count - 1);
 		e->answers = e->used = 0; /* the devices of this iteration are done with */

@@ -6,6 +6,8 @@
  */
 #include "dev/bus.h"
 
+#include "base/string.h"
+
 /*
  * The searches are linear: the ranges are few, the busiest stand first, and the exit that leads here
  * has cost a hundred times more.
@@ -74,6 +76,37 @@ void bus_port_out(struct bus *bus, u16 port, unsigned size, u32 value, u64 now)
 		range->out(bus->machine, port, size, value, now);
 	else
 		split_out(bus, port, size, value, now);
+}
+
+/* The device is looked for once; what it takes only in pieces is cut one by one. */
+void bus_port_in_string(struct bus *bus, u16 port, unsigned size, void *values, u32 count, u64 now)
+{
+	const struct port_range *range = find_ports(bus, port);
+	bool whole = range && fits(port - range->first, size, range->count, range->width);
+
+	for (u8 *at = values, *end = at + count * size; at < end; at += size) {
+		u32 value = whole ? range->in(bus->machine, port, size, now)
+				  : split_in(bus, port, size, now);
+
+		memcpy(at, &value, size);
+	}
+}
+
+void bus_port_out_string(
+	struct bus *bus, u16 port, unsigned size, const void *values, u32 count, u64 now)
+{
+	const struct port_range *range = find_ports(bus, port);
+	bool whole = range && fits(port - range->first, size, range->count, range->width);
+
+	for (const u8 *at = values, *end = at + count * size; at < end; at += size) {
+		u32 value = 0;
+
+		memcpy(&value, at, size);
+		if (whole)
+			range->out(bus->machine, port, size, value, now);
+		else
+			split_out(bus, port, size, value, now);
+	}
 }
 
 u32 bus_mmio_read(struct bus *bus, gpa_t address, unsigned size, u64 now)

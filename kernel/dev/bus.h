@@ -45,5 +45,9 @@ struct bus {
 /* `size` is 1, 2 or 4 bytes; values are zero-extended. What nobody answers reads as ones. */
 u32 bus_port_in(struct bus *, u16 port, unsigned size, u64 now);
 void bus_port_out(struct bus *, u16 port, unsigned size, u32 value, u64 now);
+/* `count` values of `size` bytes, one access each to the same port: REP INS and REP OUTS. */
+void bus_port_in_string(struct bus *, u16 port, unsigned size, void *values, u32 count, u64 now);
+void bus_port_out_string(
+	struct bus *, u16 port, unsigned size, const void *values, u32 count, u64 now);
 u32 bus_mmio_read(struct bus *, gpa_t address, unsigned size, u64 now);
 void bus_mmio_write(struct bus *, gpa_t address, unsigned size, u32 value, u64 now);

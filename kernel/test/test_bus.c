@@ -61,6 +61,34 @@ static int set_up(void **state)
 	return 0;
 }
 
+/* One access a value: whole, split, or to nobody. */
+static void strings_are_single_accesses(void **state)
+{
+	u16 words[3] = {0x1111, 0x2222, 0x3333};
+
+	bus_port_out_string(&bus, 0x20, 2, words, 3, 9);
+	assert_int_equal(logged, 3);
+	assert_int_equal(log[1].port, 0x20);
+	assert_int_equal(log[1].size, 2);
+	assert_int_equal(log[1].value, 0x2222);
+	assert_int_equal(log[2].now, 9);
+	logged = 0;
+	bus_port_in_string(&bus, 0x20, 2, words, 2, 0);
+	assert_int_equal(logged, 2);
+	assert_int_equal(words[1], 0xa5a5);
+	assert_int_equal(words[2], 0x3333);
+	logged = 0;
+	bus_port_in_string(&bus, 0x10, 2, words, 2, 0);
+	assert_int_equal(logged, 4);
+	assert_int_equal(words[1], 0x1110);
+	bus_port_out_string(&bus, 0x12, 2, words, 1, 0);
+	assert_int_equal(log[5].port, 0x13);
+	assert_int_equal(log[5].value, 0x11);
+	bus_port_in_string(&bus, 0x1234, 2, words, 3, 0);
+	assert_int_equal(words[2], 0xffff);
+	assert_int_equal(bus.absent, 6);
+}
+
 static void wide_accesses_to_a_byte_device_are_split(void **state)
 {
 	assert_int_equal(bus_port_in(&bus, 0x10, 4, 7), 0x13121110);
@@ -308,6 +336,7 @@ static void an_fpu_error_is_irq_13(void **state)
 int main(void)
 {
 	const struct CMUnitTest plain[] = {
+		cmocka_unit_test_setup(strings_are_single_accesses, set_up),
 		cmocka_unit_test_setup(wide_accesses_to_a_byte_device_are_split, set_up),
 		cmocka_unit_test_setup(a_wide_device_gets_wide_accesses_whole, set_up),
 		cmocka_unit_test_setup(an_access_may_leave_a_range, set_up),

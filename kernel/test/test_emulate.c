@@ -237,16 +237,81 @@ static void string_ports(void **state)
 	v.gpr[EDX] = 0x1f0;
 	v.gpr[EDI] = v.gpr[ESI] = 0x4000;
 	v.gpr[ECX] = 2;
+	v.eflags |= EFLAGS_TF;                            /* one by one */
 	assert_int_equal(RUN("\xf3\x66\x6d"), STEP_EXIT); /* REP INSW */
-	assert_int_equal(PORT_READ(0x1f0, 2, 0xffff1111), STEP_EXIT);
+	assert_int_equal(PORT_READ(0x1f0, 2, 0xffff1111), STEP_DONE);
 	assert_int_equal(v.gpr[ECX], 1);
+	assert_int_equal(cpu_emulate(&v, &e), STEP_EXIT);
 	assert_int_equal(PORT_READ(0x1f0, 2, 0x2222), STEP_DONE);
 	assert_int_equal(peek(0x4000), 0x22221111);
 	assert_int_equal(v.gpr[EDI], 0x4004);
+	v.eflags &= ~EFLAGS_TF;
 
 	assert_int_equal(RUN("\x6e"), STEP_EXIT); /* OUTSB */
 	assert_int_equal(PORT_WRITE(0x1f0, 1, 0x11), STEP_DONE);
 	assert_int_equal(v.gpr[ESI], 0x4001);
+}
+
+static void asked_string(bool write, unsigned size, u32 count, u32 at)
+{
+	assert_int_equal(asked.kind, EXIT_STRING);
+	assert_int_equal(asked.port, 0x1f0);
+	assert_int_equal(asked.write, write);
+	assert_int_equal(asked.size, size);
+	assert_int_equal(asked.value, count);
+	assert_int_equal(asked.address.v, at);
+}
+
+/* What lies in one page of RAM goes at once, and the registers are ahead of it. */
+static void string_ports_by_the_page(void **state)
+{
+	v.gpr[EDX] = 0x1f0;
+	v.gpr[EDI] = v.gpr[ESI] = 0x4ff0;
+	v.gpr[ECX] = 9;
+	assert_int_equal(RUN("\xf3\x66\x6d"), STEP_EXIT); /* REP INSW */
+	asked_string(false, 2, 8, 0x4ff0);
+	assert_int_equal(v.gpr[ECX], 1);
+	assert_int_equal(v.gpr[EDI], 0x5000);
+	assert_int_equal(v.eip, CODE);
+	assert_int_equal(RUN("\xf3\x66\x6d"), STEP_EXIT); /* the rest */
+	asked_string(false, 2, 1, 0x5000);
+	assert_int_equal(v.gpr[ECX], 0);
+	assert_int_equal(v.eip, CODE + 3);
+
+	v.gpr[ECX] = 3;
+	assert_int_equal(RUN("\xf3\x6f"), STEP_EXIT); /* REP OUTSD */
+	asked_string(true, 4, 3, 0x4ff0);
+	assert_int_equal(v.gpr[ESI], 0x4ffc);
+	assert_int_equal(v.eip, CODE + 5);
+	assert_int_equal(RUN("\xf3\x6f"), STEP_DONE); /* none */
+}
+
+/* One by one: downwards, over the end of a page or of memory, from a device. */
+static void string_ports_one_by_one(void **state)
+{
+	v.gpr[EDX] = 0x1f0;
+	v.gpr[ECX] = 4;
+	v.gpr[EDI] = 0x4ffe; /* and not RAM beyond the first */
+	assert_int_equal(RUN("\xf3\x6d"), STEP_EXIT);
+	assert_int_equal(PORT_READ(0x1f0, 4, 0x12345678), STEP_EXIT);
+	assert_int_equal(peek(0x4ffe), 0x12345678);
+	asked_string(false, 4, 3, 0x5002);
+	v.gpr[ESI] = DEVICE;
+	v.gpr[ECX] = 4;
+	assert_int_equal(RUN("\xf3\x6e"), STEP_EXIT);
+	assert_int_equal(asked.kind, EXIT_MMIO);
+	v.gpr[ESI] = 0x4000;
+	v.eflags |= EFLAGS_DF;
+	assert_int_equal(RUN("\xf3\x6e"), STEP_EXIT);
+	assert_int_equal(asked.kind, EXIT_PORT);
+	v.eflags &= ~EFLAGS_DF;
+	v.seg[ES].limit = 0x4001;
+	v.gpr[EDI] = 0x4000;
+	v.gpr[ECX] = 2;
+	assert_int_equal(RUN("\xf3\x66\x6d"), STEP_EXIT);
+	assert_int_equal(asked.kind, EXIT_PORT);
+	expect_fault(PORT_READ(0x1f0, 2, 0x1111), VECTOR_GP, 0);
+	assert_int_equal(v.gpr[ECX], 1);
 }
 
 static void fpu_state(void **state)
@@ -315,6 +380,8 @@ int main(void)
 		TEST(string_in_batches),
 		TEST(string_and_interrupt),
 		TEST(string_ports),
+		TEST(string_ports_by_the_page),
+		TEST(string_ports_one_by_one),
 		TEST(fpu_state),
 		TEST(instruction_is_over),
 		TEST(unsupported),

@@ -30,6 +30,27 @@ static void handle_port(struct vm *vm, u64 now)
 	handle_request(vm);
 }
 
+/* Values between a port and a run of the guest's RAM, through a buffer. */
+static void handle_string(struct vm *vm, u64 now)
+{
+	const struct exit *x = &vm->exit;
+	struct bus *bus = &vm->platform.bus;
+	gpa_t at = x->address;
+	u8 values[512];
+
+	for (u32 left = x->value, n; left; left -= n, at.v += n * x->size) {
+		n = MIN(left, sizeof values / x->size);
+		if (x->write) {
+			gmem_read(&vm->mem, at, values, n * x->size);
+			bus_port_out_string(bus, x->port, x->size, values, n, now);
+		} else {
+			bus_port_in_string(bus, x->port, x->size, values, n, now);
+			gmem_write(&vm->mem, at, values, n * x->size);
+		}
+	}
+	handle_request(vm);
+}
+
 static void handle_mmio(struct vm *vm, u64 now)
 {
 	struct exit *x = &vm->exit;
@@ -67,6 +88,9 @@ void exits_handle(struct vm *vm, u64 clock)
 	switch (x->kind) {
 	case EXIT_PORT:
 		handle_port(vm, clock);
+		break;
+	case EXIT_STRING:
+		handle_string(vm, clock);
 		break;
 	case EXIT_MMIO:
 		handle_mmio(vm, clock);

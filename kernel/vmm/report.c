@@ -11,6 +11,7 @@ static const char *const exit_names[EXIT_KIND_COUNT] = {
 	[EXIT_NONE] = "none",
 	[EXIT_PORT] = "port",
 	[EXIT_MMIO] = "mmio",
+	[EXIT_STRING] = "port string",
 	[EXIT_HALT] = "halt",
 	[EXIT_INTERRUPT] = "interrupt",
 	[EXIT_INTR_WINDOW] = "interrupt window",

@@ -21,6 +21,9 @@ void trace_exit(const struct vm *vm)
 		at += print_to(line + at, sizeof line - at, " %s port=%x size=%u value=%x",
 			x->write ? "write" : "read", x->kind == EXIT_PORT ? x->port : x->address.v,
 			x->size, x->value);
+	else if (x->kind == EXIT_STRING)
+		at += print_to(line + at, sizeof line - at, " %s port=%x size=%u count=%u at=%x",
+			x->write ? "write" : "read", x->port, x->size, x->value, x->address.v);
 	else if (x->kind == EXIT_INTERRUPT)
 		at += print_to(line + at, sizeof line - at, " vector=%x", x->value);
 	print_to(line + at, sizeof line - at, "\n");
