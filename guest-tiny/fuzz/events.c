@@ -131,6 +131,8 @@ static void on_trap(struct frame *f)
 	dr6 = f->vector == VECTOR_DB ? dr6_get() & ~DR6_FIXED : 0;
 	if (dr7 & 0xff)
 		dr7_set(0);
+	else
+		dr6 &= ~0xfu; /* of those that are not enabled, as the processor likes (SDM 3B 17.2.3) */
 	on_event(f, dr6, dr7);
 	if (dr7 & 0xff)
 		dr7_set(dr7);

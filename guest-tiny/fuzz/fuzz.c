@@ -44,7 +44,8 @@ static void reset_processor(void)
 	dr1_set(0);
 	dr2_set(0);
 	dr3_set(0);
-	asm volatile("fninit");
+	/* Registers too: QEMU hands out what is left in empty ones. */
+	asm volatile("fninit; fldz; fldz; fldz; fldz; fldz; fldz; fldz; fldz; fninit");
 	asm volatile("movw %w0, %%ds; movw %w0, %%es; movw %w0, %%ss" : : "r"(KERNEL_DATA));
 	asm volatile("movw %w0, %%fs; movw %w0, %%gs" : : "r"(KERNEL_DATA));
 	task.tss.esp0 = INNER_STACK + PAGE_SIZE - 16;

@@ -118,9 +118,7 @@ class Integer(Operands):
         kind = self.rng.randrange(4)
         if kind == 0:
             return [b"\xc7" + self.absolute(0, self.address()) + u32(self.value())]
-        if kind == 1:  # with LOCK, which a register does not allow; QEMU allows it to MOV and to XCHG of registers
-            if self.chance(6):
-                return [b"\xf0" + self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x0f\xc1")) + bytes([0xC0 | self.reg()])]
+        if kind == 1:  # with LOCK; not of registers, where QEMU allows it
             return [b"\xf0" + self.rng.choice((b"\x01", b"\x29", b"\x31", b"\x87", b"\x0f\xb1", b"\x0f\xc1")) + self.memory(EAX)]
         if kind == 2:
             return [b"\x0f\xc7" + self.memory(1) + b"\x0f\x94\xc0\x84\xc0"]  # and flags as after bit()

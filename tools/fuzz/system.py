@@ -20,11 +20,11 @@ class System(Operands):
             return [bytes([0x0F, 0x20, 0xC0 | self.rng.choice((0, 2, 3, 4)) << 3 | self.reg()])]
         if kind == 1:  # WP, TS, EM, MP, AM by turns
             bit = self.rng.choice((1 << 16, 1 << 16, 1 << 3, 1 << 2, 1 << 1, 1 << 18))
-            return [b"\x0f\x20\xc0", b"\x35" + u32(bit), b"\x0f\x22\xc0"]
+            return [b"\x0f\x20\xc0\x35" + u32(bit) + b"\x0f\x22\xc0"]  # in one, lest CR0 gets what was in EAX
         if kind == 2:
-            return [b"\x0f\x20\xe0", b"\x35" + u32(self.rng.choice((0x80, 0x80, 0x10, 0x8, 0x4))), b"\x0f\x22\xe0"]
+            return [b"\x0f\x20\xe0\x35" + u32(self.rng.choice((0x80, 0x80, 0x10, 0x8, 0x4))) + b"\x0f\x22\xe0"]
         if kind == 3:
-            return [b"\x0f\x20\xd8", b"\x0f\x22\xd8"]
+            return [b"\x0f\x20\xd8\x0f\x22\xd8"]
         if kind == 4:
             return [b"\x0f\x06"]
         if kind == 5:
@@ -32,8 +32,12 @@ class System(Operands):
         if kind == 6:
             return [bytes([0x0F, 0x22, 0xD0 | self.any_reg()])]
         if kind == 7:  # nothing that is refused: QEMU takes PG without PE, and hangs at bits that CR4 has not
-            return [b"\x0f\x20\xe0", b"\x0f\x22\xe0"]
-        return [b"\x0f\xa2", b"\x31\xc0", b"\x31\xdb", b"\x31\xc9", b"\x31\xd2"] if self.chance(2) else [b"\x0f\x31", b"\x31\xc0", b"\x31\xd2"]
+            return [b"\x0f\x20\xe0\x0f\x22\xe0"]
+        if self.single_step:
+            return [b"\x90"]
+        if self.chance(2):
+            return [b"\x0f\xa2\x31\xc0\x31\xdb\x31\xc9\x31\xd2"]  # CPUID says what a virtual processor offers
+        return [b"\x0f\x31" + b"\x31\xc0" + b"\x31\xd2"]  # RDTSC, and its result away again
 
     def debug(self):
         """
@@ -61,7 +65,7 @@ class System(Operands):
         # INS not across pages: how much is marked before it faults, nobody says
         address = self.address() if string & 2 else DATA + self.rng.randrange(8, 0xF80)
         pointer = bytes([0xB8 + (ESI if string & 2 else 7)]) + u32(address)
-        return [bytes([0xB8 + EDX]) + u32(0x2E8), bytes([0xB8 + ECX]) + u32(self.rng.randrange(6)), pointer, b"\xfc", self.rng.choice((b"", b"\xf3")) + bytes([string])]
+        return [bytes([0xB8 + EDX]) + u32(0x2E8), bytes([0xB8 + ECX]) + u32(self.rng.randrange(6)), pointer, b"\xfc", self.rng.choice((b"", b"" if self.single_step else b"\xf3")) + bytes([string])]
 
     def irq(self):
         """The UART asks for an interrupt at once when its transmitter's is allowed: IRQ 4."""
@@ -114,7 +118,7 @@ class System(Operands):
     # --- page tables ---
 
     def flush(self, linear: int):
-        return [b"\x0f\x01" + self.absolute(7, linear)] if self.chance(2) else [b"\x0f\x20\xda", b"\x0f\x22\xda"]
+        return [b"\x0f\x01" + self.absolute(7, linear)] if self.chance(2) else [b"\x0f\x20\xda\x0f\x22\xda"]
 
     def set_entry(self, linear: int, value: int):
         return [b"\xc7" + self.absolute(0, entry(linear)) + u32(value), *self.flush(linear)]
@@ -153,7 +157,9 @@ class System(Operands):
         """IRET to the user code, which comes back by an interrupt: at label `back`."""
         self.uses_user = True
         flags = 2 | self.rng.choice((0, 0x200, 0x3000, 0x8D5)) | (0x200 if self.timer else 0)
+        flat = b"\x6a\x10\x1f\x6a\x10\x07"  # PUSH, POP DS; PUSH, POP ES: QEMU keeps the bases of what IRET makes null
         return [
+            flat,
             b"\x89" + self.absolute(4, KEPT_ESP),
             b"\x68" + u32(USER_DATA_SELECTOR), b"\x68" + u32(USER_STACK + 0xFF0),
             b"\x68" + u32(flags), b"\x68" + u32(USER_CODE), b"\x68" + u32(USER + 2), b"\xcf",
