@@ -212,6 +212,75 @@ static void selectors_are_read(void **state)
 	assert_int_equal(v.gpr[ESP], STACK - 4);
 }
 
+/* Changes a page table as a guest does that does not tell its TLB yet. */
+static void set_pte_unseen(u32 linear, u32 entry)
+{
+	poke(TABLE + 4 * pte_index(linear), entry);
+}
+
+/* MOV EAX, [4000] */
+static u32 load_4000(void)
+{
+	assert_int_equal(RUN("\xa1\x00\x40\x00\x00"), STEP_DONE);
+	return v.gpr[EAX];
+}
+
+static void translations_last_until_they_are_flushed(void **state)
+{
+	turn_paging_on();
+	for (u32 i = 0; i < 4; i++)
+		poke(0x9000 + i * PAGE_SIZE, i);
+	set_pte(0x4000, 0x9000 | MAPPED);
+	assert_int_equal(load_4000(), 0);
+	set_pte_unseen(0x4000, 0xa000 | MAPPED);
+	assert_int_equal(load_4000(), 0);                                 /* as a TLB may */
+	assert_int_equal(RUN("\x0f\x01\x3d\x00\x40\x00\x00"), STEP_DONE); /* INVLPG [4000] */
+	assert_int_equal(load_4000(), 1);
+
+	set_pte_unseen(0x4000, 0xb000 | MAPPED);
+	v.gpr[EAX] = DIRECTORY;
+	assert_int_equal(RUN("\x0f\x22\xd8"), STEP_DONE); /* MOV CR3, EAX */
+	assert_int_equal(load_4000(), 2);
+
+	set_pte_unseen(0x4000, 0xc000 | MAPPED);
+	v.gpr[EAX] = v.cr0 & ~CR0_WP;
+	assert_int_equal(RUN("\x0f\x22\xc0"), STEP_DONE); /* MOV CR0, EAX */
+	assert_int_equal(load_4000(), 3);
+}
+
+static void a_probe_leaves_no_translation(void **state)
+{
+	turn_paging_on();
+	assert_int_equal(access_probe_write(&v, &e, DS, 0x4000, 4), STEP_DONE);
+	assert_int_equal(pte(0x4000) & (PTE_A | PTE_D), 0);
+	assert_int_equal(access_write(&v, &e, DS, 0x4000, 4, 1), STEP_DONE);
+	assert_int_equal(pte(0x4000) & (PTE_A | PTE_D), PTE_A | PTE_D);
+}
+
+static unsigned told;
+
+static void tell(struct gmem *m, gpa_t address, u32 bytes, unsigned watchers)
+{
+	assert_int_equal(address.v, 0x4008);
+	assert_int_equal(bytes, 4);
+	told++;
+}
+
+static void each_write_to_a_watched_frame_is_told(void **state)
+{
+	turn_paging_on();
+	mem.written = tell;
+	assert_true(gmem_watch(&mem, 4, WATCH_CODE));
+	for (told = 0; told < 3;) {
+		unsigned before = told;
+
+		assert_int_equal(access_write(&v, &e, DS, 0x4008, 4, 1), STEP_DONE);
+		assert_int_equal(told, before + 1);
+	}
+	assert_int_equal(access_linear(&v, gva(0x4008), &told, 4, ACCESS_WRITE, 0), STEP_DONE);
+	assert_int_equal(told, 4);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -230,6 +299,9 @@ int main(void)
 		TEST(segments_have_types),
 		TEST(stack_of_16_bits),
 		TEST(selectors_are_read),
+		TEST(translations_last_until_they_are_flushed),
+		TEST(a_probe_leaves_no_translation),
+		TEST(each_write_to_a_watched_frame_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

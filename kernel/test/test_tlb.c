@@ -111,11 +111,14 @@ static void a_switch_drops_all_but_global_pages(void **state)
 	paging.pge = true;
 	map(0, FRAME | RW);
 	map(1, FRAME | RW | PTE_G);
+	map(2, FRAME | RW);
+	walked(HERE + 2 * PAGE_SIZE, ACCESS_READ, 0);
 	for (unsigned i = 0; i < 3 * TLB_GLOBAL; i++) { /* generations come round */
 		walked(HERE, ACCESS_READ, 0);
 		walked(HERE + PAGE_SIZE, ACCESS_READ, 0);
 		tlb_switch(&tlb);
 		assert_int_equal(found(HERE, ACCESS_READ, 0), 0);
+		assert_int_equal(found(HERE + 2 * PAGE_SIZE, ACCESS_READ, 0), 0);
 		if (tlb.switches)
 			assert_int_equal(found(HERE + PAGE_SIZE, ACCESS_READ, 0), FRAME);
 	}
@@ -131,6 +134,7 @@ static void invlpg_drops_one_page_or_all_of_a_large_one(void **state)
 	walked(HERE + PAGE_SIZE, ACCESS_READ, 0);
 	tlb_invlpg(&tlb, gva(HERE + TLB_ENTRIES * PAGE_SIZE)); /* of the same place */
 	assert_int_equal(found(HERE, ACCESS_READ, 0), FRAME);
+	assert_int_equal(found(HERE + TLB_ENTRIES * PAGE_SIZE, ACCESS_READ, 0), 0);
 	tlb_invlpg(&tlb, gva(HERE + 0xfff));
 	assert_int_equal(found(HERE, ACCESS_READ, 0), 0);
 	assert_int_equal(found(HERE + PAGE_SIZE, ACCESS_READ, 0), FRAME);
