@@ -128,8 +128,8 @@ static void try_interrupts(void)
 PROBE(flags)
 {
 	steps_init();
-	irq_unmask(IRQ_TIMER);
 	try_image();
+	irq_unmask(IRQ_TIMER);
 	try_interrupts();
 	try_pending("step_popf", step_popf);
 	try_pending("step_iret", step_iret);
