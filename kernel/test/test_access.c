@@ -250,11 +250,16 @@ static void translations_last_until_they_are_flushed(void **state)
 
 static void a_probe_leaves_no_translation(void **state)
 {
+	u32 value;
+
 	turn_paging_on();
 	assert_int_equal(access_probe_write(&v, &e, DS, 0x4000, 4), STEP_DONE);
 	assert_int_equal(pte(0x4000) & (PTE_A | PTE_D), 0);
 	assert_int_equal(access_write(&v, &e, DS, 0x4000, 4, 1), STEP_DONE);
 	assert_int_equal(pte(0x4000) & (PTE_A | PTE_D), PTE_A | PTE_D);
+	assert_int_equal(access_probe_read(&v, &e, DS, 0x5000, 4), STEP_DONE);
+	assert_int_equal(access_read(&v, &e, DS, 0x5000, 4, &value), STEP_DONE);
+	assert_int_equal(pte(0x5000) & (PTE_A | PTE_D), PTE_A);
 }
 
 static unsigned told;
