@@ -26,7 +26,7 @@ needs_of() {
 	clean | help) ;;
 	run | run-*) echo "$run" ;;
 	gdb) echo "$run gdb" ;;
-	grade | starter | selftest | bench | long) echo "$grade" ;;
+	grade | starter | selftest | bench | long | fuzz) echo "$grade" ;;
 	fetch) echo "make python" ;;
 	unit) echo "$unit" ;;
 	test) echo "$grade $unit gdb" ;;
