@@ -12,8 +12,9 @@
 
 static void put(u32 *at, u32 value)
 {
-	if (*at != value)
-		*at = value;
+	if (*at == value)
+		return;
+	*at = value;
 }
 
 static void put_descriptor(struct descriptor *at, struct descriptor value)

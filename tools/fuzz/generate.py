@@ -86,4 +86,3 @@ class Generator(Integer, Control, sensitive.Sensitive, System):
 
 def generate(seed: int, number: int, kind: str = MIXED) -> Program:
     return Generator(seed, number, kind).program()
-

@@ -143,5 +143,3 @@ def pad(data: bytes) -> bytes:
 
 def blob(programs: list[Program]) -> bytes:
     return b"".join(p.record() for p in programs) + bytes(4)
-
-

@@ -71,7 +71,6 @@ def run(programs: list[Program], engine: str) -> dict[int, Seen]:
         rest = [p for p in programs if p.number not in seen]
         if ended or not rest:
             break
-        print("   ", rest[0].number, how_it_died(result), {k: hex(v) for k, v in result.registers.items() if k in ("EIP","ESP","EFL","CR2","CR0","CS","SS","HLT", "ECX")}, flush=True)
         partial = tuple(line for line in lines[-8:] if line.startswith(" "))
         seen[rest[0].number] = Seen(how_it_died(result), partial)
         programs = rest[1:]
