@@ -101,6 +101,9 @@ bool xlate_is_plain(const struct insn *insn)
 {
 	translator translate = find_translator(insn->opcode);
 
+	/* PAUSE: QEMU raises no single-step trap behind it, and whoever steps with TF would lose the guest. */
+	if (insn->opcode == 0x90 && insn->rep == REP_E)
+		return false;
 	/* INC, DEC and PUSH of group 5. */
 	return translate == translate_copy || translate == compare_exchange ||
 	       (translate == translate_group_5 && (insn->reg < 2 || insn->reg == 6));

@@ -149,7 +149,7 @@ class System(Operands):
             return [b"\x67\xe3\x00"]
         if kind == 4:  # LLDT, the same and none
             return [b"\xb8" + u32(self.rng.choice((0x30, 0x30, 0, 0xB0, 0x28, 0x34))), b"\x0f\x00\xd0"]
-        return [b"\xf3\x90"]
+        return [b"\x90"] if self.single_step else [b"\xf3\x90"]  # QEMU does not stop behind PAUSE
 
     # --- user mode and back ---
 
