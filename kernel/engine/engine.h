@@ -35,6 +35,13 @@ struct engine_counts {
 	/* Under engine_meter: how often for each cause, and ticks of the TSC until ring 3 went on. */
 	u32 visits[CAUSE_COUNT];
 	u64 ticks[CAUSE_COUNT];
+	/* The code cache; bytes 0: there is none. */
+	struct {
+		u32 bytes, used;
+		u32 blocks;  /* made, ever */
+		u32 dropped; /* of them died alone, */
+		u32 flushes; /* and so often all, mostly for want of room */
+	} cache;
 };
 
 /* Whether visits and ticks are counted: it costs some twenty instructions a trap. */

@@ -180,7 +180,11 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 
 static const struct engine_counts *soft_counts(struct vcpu *v)
 {
-	return &soft_of(v)->counts;
+	struct soft *s = soft_of(v);
+
+	if (s->xlate.cache)
+		soft_xlate_count(s);
+	return &s->counts;
 }
 
 static const char *soft_audit(struct vcpu *v)

@@ -170,6 +170,8 @@ void soft_xlate_written(struct soft *, gpa_t address, u32 bytes);
 void soft_xlate_release(struct soft *, u32 gfn);
 /* From now on loads of segment registers are to trap, or need not any more. */
 void soft_xlate_forget(struct soft *);
+/* Brings counts.cache up to date. */
+void soft_xlate_count(struct soft *);
 
 /* --- soft_fetch.c --- */
 

@@ -63,12 +63,18 @@ static void fill_descriptors(struct descriptor *gdt)
 		ring3_start(), sizeof(struct xlate_state) - 1, ATTR_WRITABLE | ring3);
 }
 
+static u32 cache_bytes(const struct gmem *mem)
+{
+	u32 share = mem->size / CODE_SHARE & ~PAGE_MASK;
+
+	return MIN(MAX(share, CODE_MIN), CODE_MAX);
+}
+
 const char *soft_xlate_attach(struct soft *s)
 {
 	struct soft_xlate *x = &s->xlate;
-	u32 share = s->vcpu->mem->size / CODE_SHARE & ~PAGE_MASK;
 	struct xlate_memory memory = {
-		.code_bytes = MIN(MAX(share, CODE_MIN), CODE_MAX),
+		.code_bytes = cache_bytes(s->vcpu->mem),
 		.code_address = ring3_start() + sizeof *memory.state,
 		.state = memory_pages(PAGE_COUNT(sizeof *memory.state)),
 	};
@@ -290,4 +296,16 @@ void soft_xlate_written(struct soft *s, gpa_t address, u32 bytes)
 void soft_xlate_forget(struct soft *s)
 {
 	xlate_flush(s->xlate.cache);
+}
+
+void soft_xlate_count(struct soft *s)
+{
+	const struct xlate *cache = s->xlate.cache;
+	const struct xlate_counts *c = xlate_counts(cache);
+
+	s->counts.cache.bytes = cache_bytes(s->vcpu->mem);
+	s->counts.cache.used = xlate_used(cache);
+	s->counts.cache.blocks = c->blocks;
+	s->counts.cache.dropped = c->dropped;
+	s->counts.cache.flushes = c->flushes;
 }

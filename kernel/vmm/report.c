@@ -45,6 +45,11 @@ void report_meter(struct vm *vm)
 			console_say("%s: meter: %s %u visits, %u kiloticks", vm->name,
 				cause_names[cause], c->visits[cause],
 				(u32)div64(c->ticks[cause], 1000));
+	if (engine_meter && c->cache.bytes)
+		console_say("%s: meter: cache of %u KiB, %u used; %u blocks made, %u dropped, "
+			    "%u flushes",
+			vm->name, c->cache.bytes >> 10, c->cache.used >> 10, c->cache.blocks,
+			c->cache.dropped, c->cache.flushes);
 }
 
 const char *report_exit_name(enum exit_kind kind)
