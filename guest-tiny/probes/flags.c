@@ -7,9 +7,11 @@
 
 #define GET "pushfl; popl %eax; "
 
-SNIPPET(plain, GET);
-SNIPPET(after_sti, "sti; nop; " GET "cli");
-SNIPPET(after_cli, "sti; nop; cli; " GET);
+/* The arithmetic flags as CMP leaves them of equals. */
+#define EQUAL "cmpl %eax, %eax; "
+SNIPPET(plain, EQUAL GET);
+SNIPPET(after_sti, EQUAL "sti; nop; " GET "cli");
+SNIPPET(after_cli, EQUAL "sti; nop; cli; " GET);
 SNIPPET(after_popf, "pushl $0x202; popfl; " GET "cli");
 SNIPPET(popf_clears, "sti; nop; pushl $0x2; popfl; " GET);
 SNIPPET(popf_iopl, "pushl $0x3002; popfl; " GET "pushl $2; popfl");
@@ -22,12 +24,12 @@ SNIPPET(pushf_16,
 	"pushl $0x241202; popfl; xorl %eax, %eax; movw $0x5151, -4(%esp); pushfw; popw %ax;"
 	"pushl $2; popfl");
 SNIPPET(by_iret, "pushl $0x1202; pushl $8; pushl $1f; iret; 1: " GET "pushl $2; popfl");
-SNIPPET(by_sahf, "movl $0xd700, %eax; sahf; stc; " GET);
+SNIPPET(by_sahf, EQUAL "movl $0xd700, %eax; sahf; stc; " GET);
 SNIPPET(by_lahf, "pushl $0x8d7; popfl; movl $0, %eax; lahf; cli");
-SNIPPET(carried, "sti; stc; cli; sti; cli; " GET);
+SNIPPET(carried, EQUAL "sti; stc; cli; sti; cli; " GET);
 SNIPPET(computed, "movl $0x7fffffff, %eax; addl $1, %eax; cli; pushfl; sti; popfl; " GET);
-SNIPPET(backwards, "std; pushfl; cli; popfl; sti; nop; " GET "cld; cli");
-SNIPPET(twice,
+SNIPPET(backwards, EQUAL "std; pushfl; cli; popfl; sti; nop; " GET "cld; cli");
+SNIPPET(twice, EQUAL
 	"sti; nop; pushfl; cli; pushfl; popl %eax; popl %ecx; shll $16, %ecx; orl %ecx, %eax; cli");
 SNIPPET(in_frame, "pushl $0x1a02; popfl; int $0x40; pushl $2; popfl");
 

@@ -486,8 +486,8 @@ EXPECTED = {
         pending, halt: 0: +15i q+15i +16i +17i +18 +19 +26 +27.""",
     # SDM 2B POPF, table 4-16: at level 0 all but RF, VM, VIF and VIP. 3A 6.8.1: STI's one instruction, POPF's none.
     "flags": """
-        after_sti: 212
-        after_cli: 12
+        after_sti: 246
+        after_cli: 46
         popf_clears: 2
         popf_iopl: 3002
         popf_arithmetic: 8d7
@@ -498,7 +498,7 @@ EXPECTED = {
         by_iret: 1202
         by_lahf: d700
         computed: 896
-        backwards: 612
+        backwards: 646
         in_frame: 1a02
         sti: 0: q+7i
         late sti_popf: 0:
