@@ -97,11 +97,22 @@ static void on_serial(void)
 	irq_eoi(IRQ_COM1);
 }
 
+/*
+ * A null selector's RPL is lost where a monitor returns to ring 3, and a guest that reads DS or ES there
+ * sees it: nobody hides that.
+ */
+static u32 plain_null(u32 selector)
+{
+	return selector & 0xffff & ~SELECTOR_RPL ? selector : 0;
+}
+
 static void on_event(struct frame *f, u32 dr6, u32 dr7)
 {
 	if (f->vector == PIC_VECTOR + IRQ_COM1)
 		on_serial();     /* before anything is printed */
 	f->eflags &= ~EFLAGS_RF; /* faults save it set (SDM 3B 17.3.1.1), but not QEMU's */
+	f->ds = plain_null(f->ds);
+	f->es = plain_null(f->es);
 	mix_frame(f, dr6, dr7);
 	if (f->vector == END_VECTOR)
 		guard_unwind(0);

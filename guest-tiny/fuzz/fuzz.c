@@ -84,6 +84,7 @@ static void run(const struct program *p)
 	/* The timer's frames lie wherever it came. */
 	memory = arena_hash(!(p->flags & PROGRAM_TIMER));
 	print("%x %x %x\n", p->number, events_hash(), fuzz_mix(memory, state));
+	events_start(); /* what comes now is not the program's any more */
 	drain();
 }
 
