@@ -279,37 +279,39 @@ bool descriptor_rebuild(struct shadow_tables *t, struct vcpu *v, bool local)
 	return watch_frames(t, v, local);
 }
 
-/* Copies the descriptors that have bytes in [first, end) of the guest's table. */
-static bool copy_written(struct shadow_tables *t, struct vcpu *v, u32 first, u32 end, bool local)
+/* Copies the descriptors that have bytes in [start, end) of the guest's table; how many there are. */
+static unsigned copy_written(
+	struct shadow_tables *t, struct vcpu *v, u32 start, u32 end, bool local, unsigned *first)
 {
 	unsigned entries = usable(table_entries(v, local), local);
-	unsigned from = first / sizeof(struct descriptor);
+	unsigned from = start / sizeof(struct descriptor);
 	unsigned to = MIN((end + 7) / sizeof(struct descriptor), (u32)entries);
 
 	if (from >= to)
-		return false;
+		return 0;
 	for (unsigned i = from, count; i < to; i += count)
 		count = copy_run(t, v, i, to - i, local);
 	drop_first(t, local);
 	drop_stale(t, v, from, to, local);
-	return true;
+	*first = from;
+	return to - from;
 }
 
-bool descriptor_written(
-	struct shadow_tables *t, struct vcpu *v, gpa_t address, u32 bytes, bool local)
+/* A table may begin in the middle of its first frame. */
+unsigned descriptor_written(struct shadow_tables *t, struct vcpu *v, gpa_t address, u32 bytes,
+	bool local, unsigned *first)
 {
 	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
-	u32 start = table_base(v, local) & PAGE_MASK;
-	bool some = false;
+	u32 begin = table_base(v, local) & PAGE_MASK;
 
 	for (unsigned i = 0; i < table->frames; i++) {
 		u32 at = i * PAGE_SIZE + (address.v & PAGE_MASK);
 
-		if (table->frame[i] == address.v >> PAGE_SHIFT && at + bytes > start)
-			some |= copy_written(
-				t, v, at > start ? at - start : 0, at + bytes - start, local);
+		if (table->frame[i] == address.v >> PAGE_SHIFT && at + bytes > begin)
+			return copy_written(t, v, at > begin ? at - begin : 0, at + bytes - begin,
+				local, first);
 	}
-	return some;
+	return 0;
 }
 
 u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)

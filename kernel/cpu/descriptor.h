@@ -68,11 +68,12 @@ void descriptor_refuse(struct shadow_tables *, u32 *refused);
 bool descriptor_lies_in(const struct shadow_tables *, u32 gfn, bool local);
 
 /*
- * Bytes of a frame have changed, and so have the descriptors that they belong to, if any. Returns
- * whether there were some: then descriptor_select() must choose anew.
+ * Bytes of a frame have changed, and so have the descriptors that they belong to. Returns how many that
+ * are, from number *first on: for registers with selectors of these descriptor_select() must choose
+ * anew.
  */
-bool descriptor_written(
-	struct shadow_tables *, struct vcpu *, gpa_t address, u32 bytes, bool local);
+unsigned descriptor_written(struct shadow_tables *, struct vcpu *, gpa_t address, u32 bytes,
+	bool local, unsigned *first);
 
 /*
  * The frames of the table are no longer watched, until it is rebuilt: from now on every load of a

@@ -328,17 +328,37 @@ static void loosen(struct soft *s, bool local)
 	soft_xlate_forget(s);
 }
 
+/* Whether the segment was loaded from one of `count` descriptors, from number `first` on. */
+static bool is_of(const struct segment *segment, unsigned first, unsigned count, bool local)
+{
+	return !(segment->selector & SELECTOR_TI) != local &&
+	       DESCRIPTOR_INDEX(segment->selector) - first < count;
+}
+
+/* What was chosen for registers of these descriptors is chosen anew. */
+static void choose_again(struct soft *s, unsigned first, unsigned count, bool local)
+{
+	for (unsigned i = 0; i < SREG_COUNT; i++) {
+		for (unsigned level = 0; level < TABLE_COUNT; level++)
+			if (is_of(&s->chosen[level][i].segment, first, count, local))
+				s->chosen[level][i].valid = false;
+		if (is_of(&s->vcpu->seg[i], first, count, local))
+			s->reselect = s->reload = true;
+	}
+}
+
 void soft_descriptors_written(struct soft *s, gpa_t address, u32 bytes)
 {
 	bool may_loosen = s->streak >= STREAK_MOST && s->xlate.cache && s->vcpu->cpl == 0;
 
 	for (unsigned local = 0; local < 2; local++) {
-		if (descriptor_written(&s->tables, s->vcpu, address, bytes, local)) {
-			s->reselect = s->reload = true;
-			memset(s->chosen, 0, sizeof s->chosen);
-		} else if (may_loosen &&
-			   descriptor_lies_in(&s->tables, address.v >> PAGE_SHIFT, local)) {
+		unsigned first, count = descriptor_written(
+					&s->tables, s->vcpu, address, bytes, local, &first);
+
+		if (count)
+			choose_again(s, first, count, local);
+		else if (may_loosen &&
+			 descriptor_lies_in(&s->tables, address.v >> PAGE_SHIFT, local))
 			loosen(s, local);
-		}
 	}
 }

@@ -160,15 +160,28 @@ static enum step emulate_access(
 	return refuse_access(s, exit, "the page of a descriptor table");
 }
 
+/* A write to a page that is known to be writable and watched: nothing can come of a walk. */
+static bool is_watched(const struct vcpu *v, gva_t address, gpa_t *at)
+{
+	const struct tlb_entry *e = tlb_find(&v->tlb, address, ACCESS_WRITE, v->cpl);
+
+	if (!e || !(e->frame & TLB_RAM))
+		return false;
+	*at = gpa(e->frame & PTE_FRAME);
+	return gmem_watchers(v->mem, at->v >> PAGE_SHIFT);
+}
+
 static enum step page_fault(struct soft *s, struct exit *exit)
 {
 	gva_t address = gva(read_cr2());
 	enum access access = s->frame.error & PF_WRITE ? ACCESS_WRITE : ACCESS_READ;
 	struct paging paging = vcpu_paging(s->vcpu);
+	enum shadow_result result;
 	struct walk walk;
-	enum shadow_result result =
-		shadow_fault(&s->shadow, &paging, address, access, s->vcpu->cpl, &walk);
 
+	if (access == ACCESS_WRITE && is_watched(s->vcpu, address, &walk.gpa))
+		return emulate_access(s, exit, SHADOW_WATCHED, walk.gpa.v >> PAGE_SHIFT);
+	result = shadow_fault(&s->shadow, &paging, address, access, s->vcpu->cpl, &walk);
 	if (result == SHADOW_FILLED) {
 		s->counts.hidden++;
 		soft_blame(s, CAUSE_SHADOW);

@@ -147,6 +147,7 @@ static bool decode(struct translation *t)
 /* Puts a HLT behind the block for each exit that needs one. */
 static void place_halts(struct translation *t, u8 *start, u32 start_address)
 {
+	t->block->halts = t->out.address;
 	for (unsigned i = 0; i < t->block->exits; i++) {
 		struct xlate_exit *exit = &t->block->exit[i];
 		struct emitter patch = {start + (exit->patch - start_address), exit->patch};

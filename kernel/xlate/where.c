@@ -17,18 +17,13 @@ static struct xlate_block *block_below(const struct xlate *x, u32 host)
 	return low ? &x->blocks[low - 1] : NULL;
 }
 
-/* Behind the instructions there are only the exits' HLTs, and the jump to the first of them. */
-static struct xlate_where find_exit(struct xlate_block *b, u32 host)
+/* At an exit that is not linked. */
+static struct xlate_where at_exit(struct xlate_block *b, u32 host)
 {
-	struct xlate_where w = {.place = XLATE_INSIDE, .eip = b->eip + b->guest_bytes, .block = b};
+	struct xlate_exit *exit = &b->exit[host - b->halts];
 
-	for (unsigned i = 0; i < b->exits; i++)
-		if (b->exit[i].halt == host) {
-			w.place = XLATE_EXIT;
-			w.exit = &b->exit[i];
-			w.eip = w.exit->target;
-		}
-	return w;
+	return (struct xlate_where){
+		.place = XLATE_EXIT, .eip = exit->target, .block = b, .exit = exit};
 }
 
 static struct xlate_where find_instruction(struct xlate_block *b, u32 host)
@@ -50,7 +45,7 @@ static struct xlate_where find_instruction(struct xlate_block *b, u32 host)
 		w.eip = w.next_eip;
 		w.host = w.next_host;
 	}
-	return find_exit(b, host);
+	return w; /* at the jump to the first of the exits */
 }
 
 struct xlate_where xlate_where(struct xlate *x, u32 host)
@@ -63,6 +58,8 @@ struct xlate_where xlate_where(struct xlate *x, u32 host)
 	if (host - x->memory.code_address >= x->memory.code_bytes)
 		return (struct xlate_where){.place = XLATE_NOWHERE};
 	b = block_below(x, host);
+	if (b && host - b->halts < b->exits)
+		return at_exit(b, host);
 	if (b && host < b->end) {
 		x->recent[slot].host = host;
 		x->recent[slot].where = find_instruction(b, host);

@@ -65,7 +65,7 @@ struct xlate_block;
  */
 struct xlate_exit {
 	u32 target;              /* guest EIP */
-	u32 halt;                /* host address of the HLT */
+	u32 halt;                /* host address of its HLT */
 	u32 patch;               /* host address of the displacement */
 	struct xlate_block *to;  /* linked to this block; NULL: not */
 	struct xlate_exit *next; /* of those linked to the same block */
@@ -88,6 +88,7 @@ struct xlate_block {
 	u32 eip, linear; /* of its first instruction */
 	u32 gate;        /* host address where indirect transfers enter; 0: none yet */
 	u32 host;        /* host address where the translation of the first instruction begins */
+	u32 halts;       /* host address of its exits' HLTs, a byte each */
 	u32 end;         /* host address behind its last byte */
 	u32 guest_bytes; /* may reach into a second page with its last instruction */
 	u16 count;       /* instructions */
