@@ -41,14 +41,15 @@ asm(".text; .global linux_entry\n"
 
 static void show_registers(const struct linux_state *s)
 {
-	const struct descriptor *gdt = (const void *)s->gdt.base;
+	const struct descriptor *table = (const void *)s->gdt.base;
 
 	print("ebx %x ebp %x edi %x eflags.if %u cr0 %x\n", s->ebx, s->ebp, s->edi,
 		!!(s->eflags & EFLAGS_IF), s->cr0);
 	print("cs %x ds %x es %x ss %x\n", s->cs, s->ds, s->es, s->ss);
 	for (u32 i = 2; i < 4; i++)
 		print("descriptor %x: base %x limit %x attributes %x\n", 8 * i,
-			descriptor_base(gdt[i]), descriptor_limit(gdt[i]), descriptor_attr(gdt[i]));
+			descriptor_base(table[i]), descriptor_limit(table[i]),
+			descriptor_attr(table[i]));
 }
 
 /* The sum of a run of bytes, mixed so that their order counts. */

@@ -75,12 +75,15 @@ static inline void *find_bytes(
 }
 
 /* Words, since most copies are of one to six. The builtin is one instruction, aligned or not. */
-static inline void copy(void *to, const void *from, unsigned bytes)
+static inline void copy(void *target, const void *source, unsigned bytes)
 {
+	const u8 *from = source;
+	u8 *to = target;
+
 	for (; bytes >= 4; bytes -= 4, to += 4, from += 4)
 		__builtin_memcpy(to, from, 4);
 	for (; bytes; bytes--)
-		*(u8 *)to++ = *(const u8 *)from++;
+		*to++ = *from++;
 }
 
 /* How an access goes: its kind, whose it is, and whether accessed and dirty bits are to be set. */

@@ -157,8 +157,9 @@ static void enter_pages(struct xlate *x, struct xlate_block *b, const struct xla
 {
 	u32 first = from->linear >> PAGE_SHIFT;
 	u32 last = (from->linear + b->guest_bytes - 1) >> PAGE_SHIFT;
+	unsigned pages = first == last ? 1 : 2;
 
-	for (unsigned i = 0; i <= (first != last); i++) {
+	for (unsigned i = 0; i < pages; i++) {
 		struct xlate_page *page =
 			enter_page(x, i ? last : first, from->gfn[i], from->global[i]);
 

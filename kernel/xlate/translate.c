@@ -82,10 +82,10 @@ static translator find_translator(u16 opcode)
 {
 	translator found = NULL;
 
-	if (opcode < OPCODE_0F)
-		found = one_byte[opcode];
-	else if ((opcode & 0xff00) == OPCODE_0F)
+	if ((opcode & 0xff00) == OPCODE_0F)
 		found = two_byte[opcode & 0xff];
+	else if (opcode < ARRAY_SIZE(one_byte))
+		found = one_byte[opcode];
 	return found ? found : translate_copy;
 }
 
