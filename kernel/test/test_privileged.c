@@ -512,10 +512,13 @@ static void cpuid_is_a_table(void **state)
 {
 	v.gpr[EAX] = 0;
 	assert_done(RUN(0x0f, 0xa2));
-	assert_int_equal(v.gpr[EAX], 7);
+	assert_int_equal(v.gpr[EAX], 0x16);
 	assert_memory_equal(&v.gpr[EBX], "Genu", 4);
 	assert_memory_equal(&v.gpr[EDX], "ineI", 4);
 	assert_memory_equal(&v.gpr[ECX], "ntel", 4);
+	v.gpr[EAX] = 0x15; /* the TSC's rate: ECX * EBX / EAX */
+	assert_done(RUN(0x0f, 0xa2));
+	assert_int_equal(v.gpr[ECX] / v.gpr[EAX] * v.gpr[EBX], 1000000000);
 	enter_level(3); /* anybody may ask */
 	v.gpr[EAX] = 1;
 	assert_done(RUN(0x0f, 0xa2));
