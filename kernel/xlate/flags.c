@@ -70,8 +70,8 @@ enum flow translate_pushf(struct translation *t)
  *
  *       mov %ecx, gs:ecx;  mov (%esp), %ecx;  test $TF|IOPL|NT, %ecx;  jz 1f
  *    0: mov gs:ecx, %ecx;  hlt
- *    1: and $IF, %ecx;  mov %ecx, gs:vif;  and gs:intr, %ecx;  jnz 0b
- *       mov gs:ecx, %ecx;  popf
+ *    1: and $IF, %ecx;  test %ecx, gs:intr;  jnz 0b
+ *       mov %ecx, gs:vif;  mov gs:ecx, %ecx;  popf
  */
 enum flow translate_popf(struct translation *t)
 {
@@ -94,10 +94,10 @@ enum flow translate_popf(struct translation *t)
 	emit8(e, 0x81); /* AND ECX, imm32 */
 	emit8(e, 0xe1);
 	emit32(e, EFLAGS_IF);
-	emit_state(e, 0x89, ECX, STATE(vif));
-	emit_state(e, 0x23, ECX, STATE(intr)); /* AND ECX, gs:intr */
+	emit_state(e, 0x85, ECX, STATE(intr)); /* TEST gs:intr, ECX */
 	emit8(e, 0x75);
 	emit8(e, give_up - (e->at + 1));
+	emit_state(e, 0x89, ECX, STATE(vif));
 	emit_restore_ecx(e);
 	emit8(e, 0x9d);
 	return FLOW_ON;
