@@ -1,7 +1,7 @@
 """
 What a machine in the cave costs, counted in instructions against the same guest on the bare machine.
 
-    python3 tools/bench.py --build build [costs exits sharing start] [--runs 3] [--profile CLI]
+    python3 tools/bench.py --build build [costs exits sharing start linux added] [--runs 3] [--profile CLI]
 
 Under `-icount shift=3` virtual time counts instructions, 8 ns each, whoever runs them, and the guests (guest-tiny/bench)
 read it by RDTSC: bare that is the machine's own counter, and in the cave, while no other machine is there, the monitor's time
@@ -30,6 +30,8 @@ from cavegrade.elf import Elf
 from cavegrade.qemu import SHIFT, End, Machine
 from cavegrade.run import is_code
 
+import bench_linux
+
 PM_TIMER, PM_HZ, PM_BITS = 0x608, 3579545, 24  # of the PIIX4, where SeaBIOS puts it; ACPI specification 4.8.2.1
 NO_KEYS = ("never printed", "")  # with a keyboard cavegrade lets QEMU sleep where nothing runs
 BUDGET = 120.0
@@ -38,6 +40,8 @@ RAM = 128 << 20  # of the machines that cavegrade makes
 WORK_MARK = struct.pack("<4I", *(0xBE4C4BAD * i & 0xFFFFFFFF for i in range(1, 5)))
 STUB_BYTES, FIRST_IRQ, VECTOR_PF = 16, 0x20, 14
 EMULATED = (10, 11, 12, 13)  # #TS #NP #SS #GP: nearly always an instruction that ring 3 may not run
+TRANSLATE = "engine=translate"
+RUN = re.compile(r"run: (\S+) (\d+) rounds (\d+) ns")
 AIMS = {"compute": 1.01, "CLI": 300, "shadow fill": 800, "sharing": 97.0}
 
 console = Console(width=None if sys.stdout.isatty() else 118)
@@ -120,18 +124,25 @@ def measure(files: Files, cave: bool) -> list[Cost]:
             start = guest.host_seconds()
             guest.arrive("bench_end")
             seconds.append(guest.host_seconds() - start)
-        lines = re.findall(r"run: (\S+) (\d+) rounds (\d+) ns", guest.machine.console())
+        lines = RUN.findall(guest.machine.console())
         return [
             Cost(name, int(rounds), int(ns) / (1 << SHIFT), host) for (name, rounds, ns), host in zip(lines, seconds, strict=True)
         ]
 
 
+def measure_translated(files: Files) -> list[float]:
+    """Instructions a round by the guest's clock alone: its kernel does not run where it lies, and cannot be stopped there."""
+    with Machine(files.monitor, [(files.guest("bench/costs.elf"), f"vm=red mem=16M {TRANSLATE}")], host_limit=HOST_LIMIT) as machine:
+        machine.run(BUDGET)
+        return [int(ns) / int(rounds) / (1 << SHIFT) for _, rounds, ns in RUN.findall(machine.console())]
+
+
 def show_costs(files: Files, runs: int) -> None:
     both = [(measure(files, False), measure(files, True)) for _ in range(runs)]
-    table = Table(title="The same guest, bare and in the cave")
-    for column in ("workload", "rounds", "bare", "cave", "ratio", "host bare", "host cave", "host ratio", "aim"):
+    table = Table(title="The same guest: bare, in the cave, and there with its kernel translated")
+    for column in ("workload", "rounds", "bare", "cave", "ratio", "host bare", "host cave", "host ratio", "aim", "transl.", "ratio"):
         table.add_column(column, justify="left" if column == "workload" else "right")
-    for i, (bare, cave) in enumerate(zip(*both[0])):
+    for i, (bare, cave, translated) in enumerate(zip(*both[0], measure_translated(files), strict=True)):
         host = [statistics.median(run[side][i].host for run in both) for side in (0, 1)]
         ratio = cave.instructions / bare.instructions
         table.add_row(
@@ -139,13 +150,19 @@ def show_costs(files: Files, runs: int) -> None:
             f"{bare.rounds:,}",
             f"{bare.instructions / bare.rounds:.1f}",
             f"{cave.instructions / cave.rounds:.1f}",
-            f"{ratio:.4f}" if ratio < 2 else f"{ratio:.1f}",
+            ratio_text(ratio),
             *(f"{1e3 * seconds:.1f} ms" for seconds in host),
             f"{host[1] / host[0]:.2f}",
             verdict(ratio, AIMS.get(bare.name)),
+            f"{translated:.1f}",
+            ratio_text(translated / bare.instructions * bare.rounds),
         )
     console.print(table)
-    console.print(f"bare, cave: instructions a round; host: processor time of all rounds, median of {runs} runs.\n")
+    console.print(f"bare, cave, transl(ated): instructions a round; host: processor time of all rounds, median of {runs} runs.\n")
+
+
+def ratio_text(ratio: float) -> str:
+    return f"{ratio:.4f}" if ratio < 2 else f"{ratio:.1f}"
 
 
 def verdict(value: float, aim: float | None, least: bool = False) -> str:
@@ -300,10 +317,10 @@ def work_done(machine: Machine) -> tuple[int, int]:
     return found, total
 
 
-def work_rate(files: Files, machines: int, arguments: str) -> float:
+def work_rate(files: Files, machines: int, arguments: str, engine: str = "") -> float:
     """Blocks of work in a second of virtual time, once all have begun. 0 machines: bare."""
     guest = files.guest("bench/work.elf")
-    modules = [(guest, f"vm=m{i} mem=4M -- {arguments}") for i in range(machines)]
+    modules = [(guest, f"vm=m{i} mem=4M {engine} -- {arguments}") for i in range(machines)]
     kernel = {"kernel": files.monitor, "modules": modules} if machines else {"kernel": guest, "append": arguments}
     with Machine(**kernel, host_limit=HOST_LIMIT) as machine:
         machine.run(2.0)
@@ -320,11 +337,13 @@ def show_sharing(files: Files) -> None:
     table = Table(title="Blocks of work in a second of virtual time, all machines together")
     for column in ("guest", "bare", "one machine", "of bare", "eight", "of one", "aim"):
         table.add_column(column, justify="left" if column == "guest" else "right")
-    for name, arguments in (("counts", ""), ("counts, with a clock of 100 Hz", "tick=100")):
-        bare, one, eight = (work_rate(files, n, arguments) for n in (0, 1, 8))
+    guests = ("counts", ""), ("counts, with a clock of 100 Hz", "tick=100")
+    ways = [(name, arguments, engine) for engine in ("", TRANSLATE) for name, arguments in guests]
+    for name, *how in ways:
+        bare, one, eight = (work_rate(files, n, *how) for n in (0, 1, 8))
         share = 100 * eight / one
         table.add_row(
-            name,
+            f"{name}, translated" if how[1] else name,
             f"{bare:,.0f}",
             f"{one:,.0f}",
             f"{100 * one / bare:.2f} %",
@@ -338,10 +357,10 @@ def show_sharing(files: Files) -> None:
 # --- memory, and the way to the first line ----------------------------------------------------------------------------
 
 
-def heap_used(files: Files, machines: int) -> int:
+def heap_used(files: Files, machines: int, engine: str = "") -> int:
     """Bytes of the monitor's heap in use when that many machines run, from its own variables, by their symbols."""
     guest, symbols = files.guest("bench/work.elf"), Elf(files.monitor).symbols
-    with Machine(files.monitor, [(guest, f"vm=m{i} mem=16M") for i in range(machines)]) as machine:
+    with Machine(files.monitor, [(guest, f"vm=m{i} mem=16M {engine}") for i in range(machines)]) as machine:
         machine.run(2.0)
         gdb = machine.gdb()
         start, used = (int.from_bytes(gdb.read(symbols[name], 4), "little") for name in ("heap_start", "heap_next"))
@@ -360,9 +379,10 @@ def show_start(files: Files) -> None:
     table = Table(title="Memory and start")
     table.add_column("what")
     table.add_column("figure", justify="right")
-    one, two = heap_used(files, 1), heap_used(files, 2)
+    for what, engine in (("a machine of 16 MiB, beyond its RAM", ""), ("the same, translated", TRANSLATE)):
+        one, two = (heap_used(files, machines, engine) for machines in (1, 2))
+        table.add_row(what, f"{(two - one) / 1024:.0f} KiB")
     symbols = Elf(files.monitor).symbols
-    table.add_row("a machine of 16 MiB, beyond its RAM", f"{(two - one) / 1024:.0f} KiB")
     table.add_row("the monitor's image", f"{(symbols['image_end'] - symbols['image_start']) / 1024:.0f} KiB")
     bare, cave = (ticks_to_first_line(files, cave) for cave in (False, True))
     table.add_row("power-on to tinyos' first line, bare", f"{1e3 * bare / PM_HZ:.1f} ms")
@@ -372,7 +392,7 @@ def show_start(files: Files) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("parts", nargs="*", default=["costs", "exits", "sharing", "start"])
+    parser.add_argument("parts", nargs="*", default=["costs", "exits", "sharing", "start", "linux", "added"])
     parser.add_argument("--build", type=Path, default=Path("build"))
     parser.add_argument("--runs", type=int, default=3, help="runs for host time")
     parser.add_argument("--rounds", type=int, default=8, help="rounds of each workload that are stepped through")
@@ -384,6 +404,8 @@ def main() -> None:
         "exits": lambda: show_exits(files, asked.rounds, asked.profile),
         "sharing": lambda: show_sharing(files),
         "start": lambda: show_start(files),
+        "linux": lambda: bench_linux.show_linux(files.build, asked.runs, console),
+        "added": lambda: bench_linux.show_added(files.build, console),
     }
     for part in asked.parts:
         show[part]()
