@@ -47,6 +47,15 @@ struct engine_counts {
 /* Whether visits and ticks are counted: it costs some twenty instructions a trap. */
 extern bool engine_meter;
 
+/* What translated code looks like: tests force on it what comes seldom by itself. */
+enum engine_shape {
+	SHAPE_USUAL,
+	SHAPE_ONE,  /* each block is one instruction of the guest's */
+	SHAPE_TINY, /* the code cache is the smallest, and flushed all the time */
+};
+
+extern enum engine_shape engine_shape;
+
 struct engine {
 	const char *name;
 

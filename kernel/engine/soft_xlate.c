@@ -63,10 +63,14 @@ static void fill_descriptors(struct descriptor *gdt)
 		ring3_start(), sizeof(struct xlate_state) - 1, ATTR_WRITABLE | ring3);
 }
 
+enum engine_shape engine_shape;
+
 static u32 cache_bytes(const struct gmem *mem)
 {
 	u32 share = mem->size / CODE_SHARE & ~PAGE_MASK;
 
+	if (engine_shape == SHAPE_TINY)
+		return XLATE_CODE_MIN;
 	return MIN(MAX(share, CODE_MIN), CODE_MAX);
 }
 
@@ -144,6 +148,7 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 		.limit = v->seg[CS].limit,
 		.indirect = indirect,
 		.trap_loads = s->loose[0] || s->loose[1],
+		.most = engine_shape == SHAPE_ONE ? 1 : 0,
 	};
 	struct xlate_block *b;
 
@@ -198,10 +203,10 @@ u32 soft_xlate_find(struct soft *s)
 	if (host)
 		return host;
 	b = xlate_find(x->cache, s->vcpu->eip);
+	if (b && indirect)
+		b = xlate_open_gate(x->cache, b);
 	if (!b)
 		b = make_block(s, indirect);
-	else if (indirect)
-		xlate_open_gate(x->cache, b);
 	if (!b)
 		return 0;
 	host = b->host;

@@ -55,6 +55,8 @@ def test_without_modules_it_shows_how():
         ("window=0xg0000000", "window=0xg0000000: give a multiple of 4 MiB"),
         ("window=0x1d0000000", "window=0x1d0000000: give a multiple of 4 MiB"),
         ("raw=", "unknown option raw="),
+        ("xlate=two", "xlate=two: give one, for blocks of one instruction, or tiny"),
+        ("xlate", "unknown option xlate"),
     ],
 )
 def test_a_bad_option_is_named_and_nothing_is_started(append, named):

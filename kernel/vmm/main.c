@@ -28,7 +28,7 @@ static void say_usage(void)
 	console_say("is its disk. A disk of the real machine is given to the first: disk=hda.");
 	console_say(
 		"Options, by -append: trace meter quantum=MS log=quiet|normal color raw=MACHINE "
-		"window=0xADDRESS");
+		"window=0xADDRESS xlate=one|tiny");
 }
 
 /* Reads every module's command line; modules without vm= become machines of their own. */

@@ -80,6 +80,20 @@ static const char *check_window(const char *value)
 	return NULL;
 }
 
+static const char *set_shape(const char *value)
+{
+	if (!strcmp(value, "one"))
+		engine_shape = SHAPE_ONE;
+	else if (!strcmp(value, "tiny"))
+		engine_shape = SHAPE_TINY;
+	else
+		return complain(
+			"xlate=%s: give one, for blocks of one instruction, or tiny, for the "
+			"smallest code cache",
+			value);
+	return NULL;
+}
+
 static const char *monitor_option(char *word, struct monitor_options *options)
 {
 	struct console_options *console = &console_options;
@@ -89,6 +103,8 @@ static const char *monitor_option(char *word, struct monitor_options *options)
 		return set_quantum(value, &options->quantum);
 	if ((value = value_of(word, "window")))
 		return check_window(value);
+	if ((value = value_of(word, "xlate")))
+		return set_shape(value);
 	if (!strcmp(word, "trace"))
 		console->trace = true;
 	else if (!strcmp(word, "meter"))
@@ -102,7 +118,7 @@ static const char *monitor_option(char *word, struct monitor_options *options)
 	else
 		return complain(
 			"unknown option %s; known are: trace meter quantum=MS log=quiet|normal "
-			"color raw=MACHINE window=0xADDRESS",
+			"color raw=MACHINE window=0xADDRESS xlate=one|tiny",
 			word);
 	return NULL;
 }

@@ -2,6 +2,7 @@
  * What the command lines say.
  *
  *   cave.elf:  trace meter quantum=MS log=quiet|normal color raw=MACHINE window=0xADDRESS
+ *              xlate=one|tiny, which forces a shape on translated code (engine/engine.h)
  *   a module:  FILE vm=NAME mem=SIZE engine=direct|translate disk=hda -- what the guest gets
  *   its disk:  FILE vm=NAME disk
  */

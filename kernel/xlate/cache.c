@@ -34,6 +34,9 @@ struct xlate *xlate_init(const struct xlate_memory *memory)
 	x->exits = (void *)(x->blocks + x->block_most);
 	x->pages = (void *)(x->exits + x->exit_most);
 	x->maps = (void *)(x->pages + x->page_most);
+	x->miss = memory->code_address;
+	for (unsigned i = 0; i < XLATE_SLOTS; i++)
+		memory->state->slot[i] = x->miss;
 	xlate_flush(x);
 	x->counts.flushes = 0;
 	return x;
@@ -59,23 +62,33 @@ static void keep_emitted(struct xlate *x, const struct emitter *e)
 	x->code_used = e->address - x->memory.code_address;
 }
 
-/* The cache is empty again. Nobody may be inside. */
+/* Only what blocks and pages have entered is cleared: a small cache is flushed often. */
+static void empty_lookups(struct xlate *x)
+{
+	for (u32 i = 0; i < x->block_count; i++) {
+		u32 eip = x->blocks[i].eip;
+
+		x->block_hash[xlate_hash(eip)] = NULL;
+		x->memory.state->slot[eip % XLATE_SLOTS] = x->miss;
+	}
+	for (u32 i = 0; i < x->page_count; i++) {
+		x->page_hash[xlate_hash(x->pages[i].linear)] = NULL;
+		x->frame_hash[xlate_hash(x->pages[i].gfn)] = NULL;
+	}
+	memset(x->recent, 0, sizeof x->recent);
+	x->locals = NULL;
+}
+
+/* The cache is empty again, but for the miss. Nobody may be inside. */
 void xlate_flush(struct xlate *x)
 {
 	struct emitter e = emitter_at(x, 0);
 
 	x->counts.flushes++;
-	memset(x->block_hash, 0, sizeof x->block_hash);
-	memset(x->recent, 0, sizeof x->recent);
-	x->locals = NULL;
-	memset(x->page_hash, 0, sizeof x->page_hash);
-	memset(x->frame_hash, 0, sizeof x->frame_hash);
+	empty_lookups(x);
 	x->block_count = x->map_count = x->exit_count = x->page_count = 0;
-	x->miss = e.address;
 	translate_miss(&e);
 	keep_emitted(x, &e);
-	for (unsigned i = 0; i < XLATE_SLOTS; i++)
-		x->memory.state->slot[i] = x->miss;
 }
 
 /* Room for one block of any size, with the pages that it lies in. */
@@ -226,14 +239,14 @@ void xlate_link(struct xlate *x, struct xlate_exit *exit, struct xlate_block *to
 }
 
 /* A gate that is made later lies apart, and jumps to its block. */
-void xlate_open_gate(struct xlate *x, struct xlate_block *b)
+struct xlate_block *xlate_open_gate(struct xlate *x, struct xlate_block *b)
 {
 	if (!b->gate) {
 		struct emitter e = emitter_at(x, x->code_used);
 
 		if (x->code_used + GATE_BYTES > x->memory.code_bytes) {
 			xlate_flush(x);
-			return;
+			return NULL;
 		}
 		b->gate = e.address;
 		translate_gate(&e, b->eip, x->miss);
@@ -241,4 +254,5 @@ void xlate_open_gate(struct xlate *x, struct xlate_block *b)
 		keep_emitted(x, &e);
 	}
 	x->memory.state->slot[b->eip % XLATE_SLOTS] = b->gate;
+	return b;
 }

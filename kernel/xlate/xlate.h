@@ -118,7 +118,7 @@ struct xlate_memory {
 	void *records; /* zero, aligned as pointers are; xlate_record_bytes() of it */
 };
 
-#define XLATE_CODE_MIN 65536u
+#define XLATE_CODE_MIN 16384u
 
 struct xlate;
 
@@ -157,8 +157,11 @@ bool xlate_is_plain(const struct insn *);
 
 /* Links an exit to a block, so that it does not trap again. Both must be alive. */
 void xlate_link(struct xlate *, struct xlate_exit *, struct xlate_block *);
-/* From now on an indirect transfer to the block's EIP finds it. May flush for want of room. */
-void xlate_open_gate(struct xlate *, struct xlate_block *);
+/*
+ * From now on an indirect transfer to the block's EIP finds it. The block; or NULL: there was no room,
+ * and everything was flushed.
+ */
+struct xlate_block *xlate_open_gate(struct xlate *, struct xlate_block *);
 
 /* --- where.c: from a host address back to the guest's --- */
 
