@@ -231,6 +231,39 @@ static void test_too_long(void **state)
 	assert_int_equal(insn_decode(&insn, bytes, 14, 4), DECODE_SHORT);
 }
 
+/* The short way gives the length that the long one does, or none; and none behind a prefix. */
+static unsigned compare_length(u8 first, u8 second, u8 third, u8 fourth)
+{
+	const u8 bytes[INSN_MAX] = {first, second, third, fourth};
+	unsigned length = insn_plain_length(bytes);
+	struct insn insn;
+
+	if (!length)
+		return 0;
+	assert_int_equal(insn_decode(&insn, bytes, sizeof bytes, 4), DECODE_OK);
+	assert_int_equal(insn.length, length);
+	assert_true(insn.opcode == first || insn.opcode == (OPCODE_0F | second));
+	return length;
+}
+
+/* All opcodes with all of ModRM, and of SIB some. */
+static void test_plain_length(void **state)
+{
+	for (unsigned opcode = 0; opcode < 256; opcode++)
+		for (unsigned modrm = 0; modrm < 256; modrm++)
+			for (unsigned sib = 0; sib < 256; sib += 5) {
+				compare_length(opcode, modrm, sib, 0);
+				compare_length(0x0f, opcode, modrm, sib);
+			}
+	assert_int_equal(compare_length(0x8b, 0x04, 0x85, 0), 7);  /* MOV EAX, [EAX * 4 + 0] */
+	assert_int_equal(compare_length(0x0f, 0xb6, 0x45, 8), 4);  /* MOVZX EAX, byte [EBP + 8] */
+	assert_int_equal(compare_length(0x81, 0x84, 0x24, 0), 11); /* ADD dword [ESP + 0], 0 */
+	assert_int_equal(compare_length(0xf7, 0xd8, 0, 0), 2);     /* NEG EAX: of its group only */
+	assert_int_equal(compare_length(0xf7, 0xc0, 0, 0), 6);     /* TEST has an immediate */
+	assert_int_equal(compare_length(0x66, 0x90, 0, 0), 0);     /* a prefix */
+	assert_int_equal(compare_length(0x0f, 0x6f, 0xc0, 0), 0);  /* MOVQ, with another MOVDQA */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_plain_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
