@@ -41,6 +41,11 @@ static int start(void **state)
 	return start_with(XLATE_CODE_MIN);
 }
 
+static int start_larger(void **state)
+{
+	return start_with(4 * XLATE_CODE_MIN);
+}
+
 static int stop(void **state)
 {
 	assert_null(xlate_audit(x));
@@ -389,6 +394,34 @@ static void a_full_cache_begins_anew(void **state)
 	assert_int_equal(count_pages(xlate_next_page), 0);
 }
 
+/* Short blocks, then long ones for as long as they fit: there is room for half of the gates. */
+static void a_gate_without_room_empties_the_cache(void **state)
+{
+	const struct xlate_block *b = NULL;
+	u32 n;
+
+	for (n = 0; n < 500; n++) {
+		struct xlate_source from = source(AT + n);
+
+		from.most = 1;
+		xlate_translate(x, &from);
+	}
+	memset(code + PAGE_SIZE, 0x9c, PAGE_SIZE);
+	for (n = 0; xlate_used(x) < memory.code_bytes - 3 * PAGE_SIZE; n += 64)
+		translate(AT + PAGE_SIZE + n);
+	for (n = 0; n < 500; n++) {
+		assert_int_equal(xlate_counts(x)->flushes, 0);
+		b = xlate_open_gate(x, xlate_find(x, AT + n));
+		if (!b)
+			break;
+		assert_int_equal(memory.state->slot[b->eip % XLATE_SLOTS], b->gate);
+	}
+	assert_null(b);
+	assert_int_equal(xlate_counts(x)->flushes, 1);
+	assert_null(xlate_find(x, AT));
+	assert_null(xlate_audit(x));
+}
+
 #define unit(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -400,7 +433,9 @@ int main(void)
 		unit(the_last_instruction_may_cross_a_page), unit(exits_are_linked_and_unlinked),
 		unit(a_block_may_lead_to_itself), unit(writes_to_code), unit(an_alias_dies_too),
 		unit(a_page_that_is_mapped_elsewhere), unit(pages_are_listed),
-		unit(a_gate_is_checked_and_goes), unit(a_full_cache_begins_anew)};
+		unit(a_gate_is_checked_and_goes), unit(a_full_cache_begins_anew),
+		cmocka_unit_test_setup_teardown(
+			a_gate_without_room_empties_the_cache, start_larger, stop)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
