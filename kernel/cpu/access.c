@@ -74,6 +74,11 @@ static inline void *find_bytes(
 	return (u8 *)v->mem->map(v->mem, e->frame >> PAGE_SHIFT) + offset;
 }
 
+void *access_known(struct vcpu *v, gva_t linear, unsigned bytes, enum access access, unsigned cpl)
+{
+	return find_bytes(v, linear, bytes, access, cpl);
+}
+
 /* Words, since most copies are of one to six. The builtin is one instruction, aligned or not. */
 static inline void copy(void *target, const void *source, unsigned bytes)
 {

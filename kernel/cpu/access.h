@@ -41,6 +41,12 @@ enum step access_linear(
 u32 access_run(
 	struct vcpu *, enum sreg, u32 offset, unsigned size, u32 count, bool write, gpa_t *at);
 
+/*
+ * The bytes themselves, if they lie within a page of RAM that the TLB knows for such an access, and
+ * nobody wants to hear of a write; else NULL. Valid until the next access.
+ */
+void *access_known(struct vcpu *, gva_t, unsigned bytes, enum access, unsigned cpl);
+
 /* A device's register. */
 enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);
 enum step access_port_out(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 value);

@@ -210,6 +210,14 @@ static void enter_handler(struct vcpu *v, const struct entry *in)
 	/* LAB 2 END */
 }
 
+u32 event_eflags_cleared(struct descriptor gate)
+{
+	unsigned type = descriptor_attr(gate) & ATTR_TYPE;
+	bool interrupt = type == TYPE_INTERRUPT_GATE32 || type == TYPE_INTERRUPT_GATE16;
+
+	return EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | (interrupt ? EFLAGS_IF : 0);
+}
+
 static enum step unsupported(struct exit *exit, const char *reason)
 {
 	exit->kind = EXIT_UNSUPPORTED;
@@ -327,10 +335,8 @@ static enum step read_frame(
 	return STEP_DONE;
 }
 
-/*
- * EFLAGS after IRET: what `popped` may change depends on the level it is popped at (SDM 2A, IRET).
- */
-static u32 returned_flags(const struct vcpu *v, u32 popped, unsigned size)
+/* What `popped` may change depends on the level it is popped at. */
+u32 event_returned_flags(const struct vcpu *v, u32 popped, unsigned size)
 {
 	u32 may = EFLAGS_ARITH | EFLAGS_TF | EFLAGS_DF | EFLAGS_NT;
 
@@ -351,7 +357,7 @@ static u32 returned_flags(const struct vcpu *v, u32 popped, unsigned size)
  * segment_check_return() of CS; if its RPL is an outer level, read_frame() of ESP and SS too (five
  * words in all) and segment_check_stack() of SS, with #GP; EIP beyond the limit of the new code
  * segment is #GP(0); segment_mark() of both segments.
- * Only then change the vcpu: CS:EIP; EFLAGS by returned_flags(), which needs the old level; SS:ESP
+ * Only then change the vcpu: CS:EIP; EFLAGS by event_returned_flags(), which needs the old level; SS:ESP
  * from the frame and the level; and by segment_drop_privileged(), which needs the new one, the data
  * segments that it may not use. At the same level SS stays and ESP moves over the three words, by
  * stack_move().
@@ -378,7 +384,7 @@ static enum step return_from_event(struct vcpu *v, unsigned size)
 	TRY(segment_mark(v, &code));
 	TRY(segment_mark(v, &stack));
 
-	v->eflags = returned_flags(v, f.eflags, size);
+	v->eflags = event_returned_flags(v, f.eflags, size);
 	v->seg[CS] = code;
 	v->seg[SS] = stack;
 	v->eip = f.eip;

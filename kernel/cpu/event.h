@@ -13,5 +13,10 @@
  */
 enum step event_deliver(struct vcpu *, struct exit *);
 
+/* The flags that entry through a gate clears. */
+u32 event_eflags_cleared(struct descriptor gate);
+/* EFLAGS after a return from this level that pops `popped`, `size` bytes of it (SDM 2A, IRET). */
+u32 event_returned_flags(const struct vcpu *, u32 popped, unsigned size);
+
 /* IRET, IRETD. Sets EFFECT_SEGMENTS. */
 enum step emulate_iret(struct vcpu *, struct emulation *);

@@ -103,12 +103,14 @@ static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct e
 	s->alone = false;
 	s->in_a_row = 0;
 	soft_load(s, way, host_eip);
-	if (engine_meter)
-		meter_enter(s);
-	hw_enter(&s->frame);
-	if (engine_meter)
-		s->left = read_tsc();
-	s->counts.traps++;
+	do {
+		if (engine_meter)
+			meter_enter(s);
+		hw_enter(&s->frame);
+		if (engine_meter)
+			s->left = read_tsc();
+		s->counts.traps++;
+	} while (s->frame.vector == VECTOR_GP && !hw_late_breakpoint && soft_pass(s, &way));
 	if (s->frame.vector >= VECTOR_VM86)
 		return refuse(s, exit);
 	if (way == WAY_TRANSLATED)
@@ -158,6 +160,18 @@ static enum step go_on(struct soft *s, struct exit *exit)
 	return enter(s, way, host_eip, exit);
 }
 
+static enum step deliver(struct soft *s, struct exit *exit)
+{
+	struct event event = s->vcpu->event;
+	unsigned cpl = s->vcpu->cpl;
+	enum step step = event_deliver(s->vcpu, exit);
+
+	s->reselect = s->reload = true;
+	if (event.kind == EVENT_SOFTWARE && step == STEP_DONE)
+		soft_pass_in(s, &event, cpl);
+	return step;
+}
+
 static void soft_run(struct vcpu *v, struct exit *exit)
 {
 	struct soft *s = soft_of(v);
@@ -167,8 +181,7 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 		step = soft_resume(s, exit);
 	while (step != STEP_EXIT) {
 		if (v->event.kind != EVENT_NONE) {
-			step = event_deliver(v, exit);
-			s->reselect = s->reload = true;
+			step = deliver(s, exit);
 		} else if (v->intr && vcpu_interruptible(v)) {
 			exit->kind = EXIT_INTR_WINDOW;
 			return;

@@ -6,6 +6,7 @@
  *   soft_way.c    the choice: which way the next instructions are run
  *   soft_sync.c   between the vcpu and the real registers
  *   soft_trap.c   what each trap means
+ *   soft_pass.c   the short way for a program's INT n, and back
  *   soft_fetch.c  the instruction that trapped
  *   soft_xlate.c  the code cache: filled, entered, left
  */
@@ -44,6 +45,24 @@ enum soft_way {
 	WAY_EMULATED,   /* one instruction by cpu_emulate() */
 };
 
+/* What soft_pass.c remembers of the way between a program and its kernel. */
+struct soft_pass {
+	bool in, out; /* whether it remembers */
+
+	/* INT n: what it looked at, */
+	u8 vector;
+	struct table_register idtr;
+	struct segment tr;
+	struct descriptor gate;
+	u16 ss0;
+	/* and where it led. */
+	struct segment code, stack;
+	u32 eip, eflags_cleared;
+
+	/* IRET: the segments that it went back to. */
+	struct segment user_code, user_stack;
+};
+
 /* What a machine whose kernel is translated has besides. */
 struct soft_xlate {
 	struct xlate *cache; /* NULL: it is not */
@@ -73,6 +92,7 @@ struct soft {
 	enum cause cause; /* of this visit to the monitor */
 	u64 left;         /* TSC when ring 3 was left */
 	struct soft_xlate xlate;
+	struct soft_pass pass;
 	u32 written, streak; /* the watched frame written last, and how often in a row */
 	enum soft_way way;   /* of the last entry */
 
@@ -145,6 +165,27 @@ enum step soft_trap(struct soft *, struct exit *);
 enum step soft_emulate(struct soft *, struct exit *);
 /* Goes on with the instruction whose access the vmm has answered in `exit`. */
 enum step soft_resume(struct soft *, struct exit *);
+
+/*
+ * Takes selectors that were chosen before for these segments, at this level. False, and nothing done, if
+ * they were not, or if more is to be loaded.
+ */
+bool soft_reload_level(struct soft *, enum table_level, const struct segment seg[SREG_COUNT]);
+/* After that: makes the real processor ready for the vcpu's level, but for general registers and EIP. */
+void soft_enter_level(struct soft *, enum soft_way);
+/* The data segments that the guest may have loaded without a trap. */
+void soft_follow_data(struct soft *);
+
+/* --- soft_pass.c --- */
+
+/*
+ * Settles an INT n of a program, or an IRET of its kernel, that is as the last one was: the frame then
+ * goes on, the other way, and `*way` says which. False: it is a trap like all others.
+ */
+bool soft_pass(struct soft *, enum soft_way *way);
+/* Both have just been done the long way, by an event and by an instruction. */
+void soft_pass_in(struct soft *, const struct event *, unsigned from_cpl);
+void soft_pass_out(struct soft *);
 
 /* --- soft_xlate.c --- */
 

@@ -127,6 +127,7 @@ static void rebuild(struct soft *s, bool local)
 	s->rebuild[local] = false;
 	s->reselect = true;
 	memset(s->chosen, 0, sizeof s->chosen);
+	s->pass.in = s->pass.out = false;
 }
 
 /* A register that holds what it held when it was chosen for, at this level, gets the same again. */
@@ -206,6 +207,40 @@ static void load_frame(struct soft *s, u32 host_eip)
 		f->eflags &= ~EFLAGS_IF;
 }
 
+bool soft_reload_level(struct soft *s, enum table_level level, const struct segment seg[SREG_COUNT])
+{
+	const struct chosen *c = s->chosen[level];
+
+	if (s->reload || s->reselect || real.loaded != s || s->loose[0] || s->loose[1])
+		return false;
+	for (unsigned i = 0; i < SREG_COUNT; i++)
+		if (!c[i].valid || c[i].selector >= SELECTOR_STAND_IN ||
+			!segment_equal(&c[i].segment, &seg[i]))
+			return false;
+	for (unsigned i = 0; i < SREG_COUNT; i++)
+		s->loaded[i] = c[i].selector;
+	return true;
+}
+
+static void load_state(struct soft *s)
+{
+	struct xlate_state *state = s->xlate.state;
+
+	state->vif = s->vcpu->eflags & EFLAGS_IF;
+	state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
+	state->cs = s->vcpu->seg[CS].selector;
+}
+
+void soft_enter_level(struct soft *s, enum soft_way way)
+{
+	s->way = way;
+	load_selectors(s);
+	load_tables(s);
+	load_control(s);
+	if (way == WAY_TRANSLATED)
+		load_state(s);
+}
+
 void soft_load(struct soft *s, enum soft_way way, u32 host_eip)
 {
 	if (way != s->way)
@@ -215,11 +250,8 @@ void soft_load(struct soft *s, enum soft_way way, u32 host_eip)
 	if (s->reload || s->shadow.stale || real.loaded != s)
 		load_machine(s);
 	load_frame(s, host_eip);
-	if (way == WAY_TRANSLATED) {
-		s->xlate.state->vif = s->vcpu->eflags & EFLAGS_IF;
-		s->xlate.state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
-		s->xlate.state->cs = s->vcpu->seg[CS].selector;
-	}
+	if (way == WAY_TRANSLATED)
+		load_state(s);
 }
 
 /* A segment register that the guest may have loaded without a trap. */
@@ -229,6 +261,15 @@ static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
 		return;
 	descriptor_follow(&s->tables, s->vcpu, which, now);
 	s->loaded[which] = now;
+}
+
+void soft_follow_data(struct soft *s)
+{
+	const struct hw_frame *f = &s->frame;
+
+	follow_segment(s, DS, f->ds);
+	follow_segment(s, ES, f->es);
+	follow_segment(s, FS, f->fs);
 }
 
 /* Where the guest is now: its EIP, and whether interrupts still have to wait (SDM 3A 6.8.3). */
@@ -265,10 +306,8 @@ void soft_store(struct soft *s)
 	/* While we step, the real TF is not the guest's. */
 	vcpu_set_user_eflags(
 		v, s->stepping ? (f->eflags & ~EFLAGS_TF) | (v->eflags & EFLAGS_TF) : f->eflags);
-	follow_segment(s, ES, f->es);
+	soft_follow_data(s);
 	follow_segment(s, SS, f->ss);
-	follow_segment(s, DS, f->ds);
-	follow_segment(s, FS, f->fs);
 	if (s->way == WAY_TRANSLATED)
 		return;
 	follow_segment(s, CS, f->cs);
@@ -325,6 +364,7 @@ static void loosen(struct soft *s, bool local)
 {
 	descriptor_release(&s->tables, s->vcpu, local);
 	s->loose[local] = true;
+	s->pass.in = s->pass.out = false;
 	soft_xlate_forget(s);
 }
 
@@ -338,6 +378,12 @@ static bool is_of(const struct segment *segment, unsigned first, unsigned count,
 /* What was chosen for registers of these descriptors is chosen anew. */
 static void choose_again(struct soft *s, unsigned first, unsigned count, bool local)
 {
+	struct soft_pass *p = &s->pass;
+
+	if (is_of(&p->code, first, count, local) || is_of(&p->stack, first, count, local))
+		p->in = false;
+	if (is_of(&p->user_code, first, count, local) || is_of(&p->user_stack, first, count, local))
+		p->out = false;
 	for (unsigned i = 0; i < SREG_COUNT; i++) {
 		for (unsigned level = 0; level < TABLE_COUNT; level++)
 			if (is_of(&s->chosen[level][i].segment, first, count, local))
