@@ -144,9 +144,14 @@ static enum step emulate_next(struct soft *s, struct exit *exit)
 static enum step go_on(struct soft *s, struct exit *exit)
 {
 	struct vcpu *v = s->vcpu;
-	enum soft_way way = soft_choose_way(s);
-	u32 host_eip = v->eip;
+	enum soft_way way;
+	u32 host_eip = s->straight ? soft_xlate_next(s) : 0;
 
+	s->straight = false;
+	if (host_eip)
+		return enter(s, WAY_TRANSLATED, host_eip, exit);
+	way = soft_choose_way(s);
+	host_eip = v->eip;
 	/* IRET to ring 3 would be the monitor's fault; the fetch there is the guest's (SDM 2A, IRET). */
 	if (v->eip > v->seg[CS].limit) {
 		vcpu_raise(v, VECTOR_GP, 0);

@@ -32,7 +32,8 @@ struct trapped {
 	struct emulation emulation;
 };
 
-#define TRAPPED_KEPT 256u
+#define TRAPPED_KEPT  256u
+#define FOLLOWED_KEPT 8u
 
 /* So many emulated writes to one frame in a row, and it is not watched any more. */
 #define STREAK_MOST 16u
@@ -103,13 +104,16 @@ struct soft {
 	bool reselect; /* choose what the segment registers hold */
 	bool reload;   /* any of this, or load control registers, debug registers or tables */
 
+	bool straight;     /* the next instruction may follow the one that was emulated at once */
 	bool alone;        /* the next instruction is one that only the real processor knows */
 	unsigned in_a_row; /* instructions emulated since ring 3 was entered */
 	u32 reported;      /* breakpoints that the last of our steps has reported */
 	bool stepping;     /* the real TF is ours, for one instruction */
 	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
-	bool unusual;           /* these segments are not what translated code counts on */
-	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
+	struct chosen
+		followed[FOLLOWED_KEPT]; /* what data registers were found to hold, by selector */
+	bool unusual;                    /* these segments are not what translated code counts on */
+	u16 loaded[SREG_COUNT];          /* the real selectors that the last entry loaded */
 	u32 cr4_features;
 	char reason[160]; /* of EXIT_UNSUPPORTED, when it names an instruction */
 };
@@ -198,6 +202,11 @@ const char *soft_xlate_attach(struct soft *);
 u32 soft_xlate_find(struct soft *);
 /* The guest's kernel goes on in this code segment: blocks of another are forgotten. */
 void soft_xlate_segment(struct soft *);
+/*
+ * Behind an instruction that was emulated, and has changed nothing that the choice of the way depends on:
+ * the host address of the next one in its block, or 0.
+ */
+u32 soft_xlate_next(const struct soft *);
 /*
  * The frame was left in the cache. Something that may come at any time (an interrupt, a data
  * breakpoint) is put off to the end of the guest's instruction. Sets where it is.

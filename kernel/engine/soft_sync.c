@@ -127,6 +127,7 @@ static void rebuild(struct soft *s, bool local)
 	s->rebuild[local] = false;
 	s->reselect = true;
 	memset(s->chosen, 0, sizeof s->chosen);
+	memset(s->followed, 0, sizeof s->followed);
 	s->pass.in = s->pass.out = false;
 }
 
@@ -263,13 +264,32 @@ static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
 	s->loaded[which] = now;
 }
 
+/*
+ * The same for one whose RPL is the guest's own. Kernels load a few selectors there, and what they lead
+ * to is remembered until a descriptor is written.
+ */
+static inline void follow_data(struct soft *s, enum sreg which, u16 now)
+{
+	struct chosen *c = &s->followed[DESCRIPTOR_INDEX(now) % FOLLOWED_KEPT];
+
+	if (now == s->loaded[which])
+		return;
+	s->loaded[which] = now;
+	if (c->valid && c->selector == now && s->vcpu->cpl == 0) {
+		s->vcpu->seg[which] = c->segment;
+		return;
+	}
+	descriptor_follow(&s->tables, s->vcpu, which, now);
+	*c = (struct chosen){s->vcpu->seg[which], now, s->vcpu->cpl == 0};
+}
+
 void soft_follow_data(struct soft *s)
 {
 	const struct hw_frame *f = &s->frame;
 
-	follow_segment(s, DS, f->ds);
-	follow_segment(s, ES, f->es);
-	follow_segment(s, FS, f->fs);
+	follow_data(s, DS, f->ds);
+	follow_data(s, ES, f->es);
+	follow_data(s, FS, f->fs);
 }
 
 /* Where the guest is now: its EIP, and whether interrupts still have to wait (SDM 3A 6.8.3). */
@@ -364,6 +384,7 @@ static void loosen(struct soft *s, bool local)
 {
 	descriptor_release(&s->tables, s->vcpu, local);
 	s->loose[local] = true;
+	memset(s->followed, 0, sizeof s->followed);
 	s->pass.in = s->pass.out = false;
 	soft_xlate_forget(s);
 }
@@ -384,6 +405,7 @@ static void choose_again(struct soft *s, unsigned first, unsigned count, bool lo
 		p->in = false;
 	if (is_of(&p->user_code, first, count, local) || is_of(&p->user_stack, first, count, local))
 		p->out = false;
+	memset(s->followed, 0, sizeof s->followed);
 	for (unsigned i = 0; i < SREG_COUNT; i++) {
 		for (unsigned level = 0; level < TABLE_COUNT; level++)
 			if (is_of(&s->chosen[level][i].segment, first, count, local))

@@ -192,6 +192,17 @@ static u32 find_near(const struct soft *s)
 	return s->vcpu->eip == w->eip ? w->host : 0;
 }
 
+u32 soft_xlate_next(const struct soft *s)
+{
+	const struct xlate_where *w = &s->xlate.where;
+	const struct vcpu *v = s->vcpu;
+
+	if (v->intr || v->shadow || v->eflags & (EFLAGS_TF | EFLAGS_IOPL) || s->rebuild[0] ||
+		s->rebuild[1] || s->reselect || v->eip != w->next_eip || !remembers(&s->xlate))
+		return 0;
+	return w->next_host;
+}
+
 u32 soft_xlate_find(struct soft *s)
 {
 	struct soft_xlate *x = &s->xlate;
