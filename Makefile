@@ -180,9 +180,9 @@ selftest:
 
 # --- figures (tools/bench.py, docs/figures.md) ------------------------------------------------------------------------
 
-# make bench [BENCH="costs exits sharing start --runs 3 --profile CLI"]
+# make bench [BENCH="costs exits sharing start linux added --runs 3 --profile CLI"]
 .PHONY: bench
-bench: $(BUILD)/cave.elf $(BUILD)/guest/tinyos.elf $(BENCHES)
+bench: $(BUILD)/cave.elf $(BUILD)/guest/tinyos.elf $(BUILD)/guest/measure $(BENCHES)
 	$(PYTHON) tools/bench.py --build $(BUILD) $(BENCH)
 
 # --- for those who work on it: form, editors, debugger (tools/check.py, tools/gdb) ------------------------------------
