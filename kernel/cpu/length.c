@@ -9,66 +9,57 @@
 #include "cpu/insn.h"
 #include "cpu/opcodes.h"
 
-/* ModRM, SIB and displacement with 32-bit addresses, by mod and rm (SDM 2A table 2-2). */
-static inline unsigned operand_bytes(const u8 *modrm)
+/* ModRM of an operand in memory with SIB and displacement (SDM 2A tables 2-2 and 2-3). */
+static inline unsigned memory_bytes(const u8 *modrm)
 {
-	static const u8 bytes[4][8] = {
+	static const u8 bytes[3][8] = {
 		{1, 1, 1, 1, 2, 5, 1, 1},
 		{2, 2, 2, 2, 3, 2, 2, 2},
 		{5, 5, 5, 5, 6, 5, 5, 5},
-		{1, 1, 1, 1, 1, 1, 1, 1},
 	};
+	bool offset_only = (modrm[0] & 0xc7) == 0x04 && (modrm[1] & 7) == 5;
 
-	/* Mod 0 with SIB: base 5 is a displacement of 32 bits (table 2-3). */
-	if ((modrm[0] & 0xc7) == 0x04 && (modrm[1] & 7) == 5)
-		return 6;
-	return bytes[modrm[0] >> 6][modrm[0] & 7];
+	return offset_only ? 6 : bytes[modrm[0] >> 6][modrm[0] & 7];
 }
 
-/* The cell of ModRM's own row, or the one that all rows share. */
+/* The immediate, by enum immediate. */
+static const u8 immediate_bytes[] = {
+	[IMM_BYTE] = 1,
+	[IMM_SIGNED] = 1,
+	[IMM_WORD] = 2,
+	[IMM_SIZE] = 4,
+	[IMM_BRANCH] = 4,
+	[IMM_FAR] = 6,
+	[IMM_ENTER] = 3,
+	[IMM_OFFSET] = 4,
+};
+
+/* The cell of the group's row that ModRM names. */
 static inline u32 complete(u32 cell, u8 modrm)
 {
-	unsigned row = (modrm >> 6 == 3) * 8 + (modrm >> 3 & 7);
+	unsigned row = (modrm >= 0xc0) * 8 + (modrm >> 3 & 7);
 
-	if (cell & CELL_GROUP)
-		return opcode_group[CELL_INDEX(cell)][row] | (cell & CELL_IMMEDIATE);
-	return cell;
-}
-
-/* Whether these cells say that there is an instruction, whatever its prefixes and ModRM.rm are. */
-static inline bool is_always_defined(u32 cell)
-{
-	const u32 depends = CELL_PREFIX | CELL_BY_PREFIX | CELL_BY_RM | CELL_REGISTER;
-
-	return (cell & (CELL_DEFINED | depends)) == CELL_DEFINED && !CELL_PREFIXES(cell);
+	return opcode_group[CELL_INDEX(cell)][row] | (cell & CELL_IMMEDIATE);
 }
 
 unsigned insn_plain_length(const u8 *bytes)
 {
-	static const u8 immediate[] = {
-		[IMM_BYTE] = 1,
-		[IMM_SIGNED] = 1,
-		[IMM_WORD] = 2,
-		[IMM_SIZE] = 4,
-		[IMM_BRANCH] = 4,
-		[IMM_FAR] = 6,
-		[IMM_ENTER] = 3,
-		[IMM_OFFSET] = 4,
-	};
-	u32 cell = opcode_map[bytes[0]];
-	unsigned at = 1;
+	const u32 depends = CELL_PREFIX | CELL_BY_PREFIX | CELL_BY_RM | CELL_REGISTER;
+	const u8 *at = bytes;
+	u32 cell = opcode_map[*at++];
 
 	if (bytes[0] == 0x0f)
-		cell = opcode_map_0f[bytes[at++]];
+		cell = opcode_map_0f[*at++];
 	if (cell & CELL_MODRM) {
-		u8 modrm = bytes[at];
+		bool has_memory = *at < 0xc0;
 
-		if (cell & CELL_BY_PREFIX)
-			return 0; /* and not of a group: the index is of another table */
-		cell = complete(cell, modrm);
-		if (cell & (modrm >> 6 == 3 ? CELL_NO_REGISTER : CELL_NO_MEMORY))
+		if (cell & CELL_GROUP)
+			cell = complete(cell, *at);
+		if (cell & (has_memory ? CELL_NO_MEMORY : CELL_NO_REGISTER))
 			return 0;
-		at += operand_bytes(bytes + at);
+		at += has_memory ? memory_bytes(at) : 1;
 	}
-	return is_always_defined(cell) ? at + immediate[cell & CELL_IMMEDIATE] : 0;
+	if ((cell & (CELL_DEFINED | depends)) != CELL_DEFINED || CELL_PREFIXES(cell))
+		return 0;
+	return at - bytes + immediate_bytes[cell & CELL_IMMEDIATE];
 }

@@ -107,27 +107,36 @@ static struct walk walk_code(struct vcpu *v, u32 linear, bool set_ad)
 	return walk;
 }
 
-/* Looks at the code at EIP and, for an instruction that crosses into it, at the next page. */
+/* The first bytes of the next page, into which the instruction at EIP may cross. */
+static void find_next(struct vcpu *v, struct xlate_source *from)
+{
+	struct walk next = walk_code(v, (from->linear & ~PAGE_MASK) + PAGE_SIZE, false);
+
+	if (!next.ok)
+		return;
+	from->next_bytes = sizeof from->next;
+	gmem_read(v->mem, next.gpa, from->next, sizeof from->next);
+	from->gfn[1] = next.gpa.v >> PAGE_SHIFT;
+	from->global[1] = next.global;
+}
+
+/*
+ * Looks at the code at EIP, to the end of its page. A block whose later instruction crosses it ends
+ * before that one, which has a block of its own then.
+ */
 static bool find_source(struct vcpu *v, struct xlate_source *from)
 {
-	struct walk first, next;
-	u32 page;
+	struct walk walk;
 
 	from->linear = v->seg[CS].base + v->eip;
-	page = from->linear & ~PAGE_MASK;
-	next = walk_code(v, page + PAGE_SIZE, false);
-	if (next.ok) {
-		from->next_bytes = sizeof from->next;
-		gmem_read(v->mem, next.gpa, from->next, sizeof from->next);
-	}
-	first = walk_code(v, from->linear, true);
-	if (!first.ok)
-		return false;
-	from->gfn[0] = first.gpa.v >> PAGE_SHIFT;
-	from->gfn[1] = next.gpa.v >> PAGE_SHIFT;
-	from->global[0] = first.global;
-	from->global[1] = next.global;
 	from->bytes = PAGE_SIZE - (from->linear & PAGE_MASK);
+	if (from->bytes < INSN_MAX)
+		find_next(v, from);
+	walk = walk_code(v, from->linear, true);
+	if (!walk.ok)
+		return false;
+	from->gfn[0] = walk.gpa.v >> PAGE_SHIFT;
+	from->global[0] = walk.global;
 	from->code = (u8 *)v->mem->map(v->mem, from->gfn[0]) + (from->linear & PAGE_MASK);
 	return true;
 }
