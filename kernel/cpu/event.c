@@ -419,6 +419,7 @@ static enum step return_to_task(struct vcpu *v, struct emulation *e)
 
 enum step emulate_iret(struct vcpu *v, struct emulation *e)
 {
+	struct segment from = v->seg[CS];
 	struct return_frame f;
 
 	if (v->eflags & EFLAGS_NT)
@@ -432,6 +433,7 @@ enum step emulate_iret(struct vcpu *v, struct emulation *e)
 			e, "IRET to ring 1 or 2: only rings 0 and 3 are virtualized");
 	TRY(return_from_event(v, e->insn.op_size));
 	v->shadow = false;
-	e->effects |= EFFECT_SEGMENTS;
+	if (!segment_equal(&from, &v->seg[CS])) /* so it is at another level; SS may have changed too */
+		e->effects |= EFFECT_SEGMENTS;
 	return STEP_DONE;
 }

@@ -18,5 +18,5 @@ u32 event_eflags_cleared(struct descriptor gate);
 /* EFLAGS after a return from this level that pops `popped`, `size` bytes of it (SDM 2A, IRET). */
 u32 event_returned_flags(const struct vcpu *, u32 popped, unsigned size);
 
-/* IRET, IRETD. Sets EFFECT_SEGMENTS. */
+/* IRET, IRETD. Sets EFFECT_SEGMENTS if it goes to another code segment. */
 enum step emulate_iret(struct vcpu *, struct emulation *);

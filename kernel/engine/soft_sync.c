@@ -351,7 +351,8 @@ void soft_apply(struct soft *s, unsigned effects)
 {
 	struct paging paging = vcpu_paging(s->vcpu);
 
-	s->reload = true;
+	/* INVLPG alone changes nothing that is loaded. */
+	s->reload |= effects != EFFECT_INVLPG;
 	if (effects & EFFECT_FLUSH)
 		shadow_flush(&s->shadow, &paging);
 	if (effects & EFFECT_CR3)

@@ -88,8 +88,7 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 	s->counts.emulated++;
 	if (e->effects)
 		soft_apply(s, e->effects);
-	else
-		s->straight = s->way == WAY_TRANSLATED;
+	s->straight = s->way == WAY_TRANSLATED && !(e->effects & ~EFFECT_INVLPG);
 	if (e->insn.opcode == 0xcf)
 		soft_pass_out(s);
 	if (trap_flag && !covers_next(v, &e->insn))
