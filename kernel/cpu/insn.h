@@ -60,8 +60,3 @@ enum decode_status {
  * on registers or privilege, are not looked at.
  */
 enum decode_status insn_decode(struct insn *, const u8 *bytes, unsigned count, unsigned size);
-/*
- * The length of the instruction at `bytes`, of which INSN_MAX are there, in a 32-bit code segment. 0 if
- * it has a prefix, or if a closer look is needed to tell whether it is defined: insn_decode() knows.
- */
-unsigned insn_plain_length(const u8 *bytes);

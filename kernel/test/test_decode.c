@@ -3,6 +3,7 @@
  * with another decoder on everything.
  */
 #include "cpu/insn.h"
+#include "cpu/length.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

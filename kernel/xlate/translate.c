@@ -10,6 +10,7 @@
 #include "xlate/translation.h"
 
 #include "base/string.h"
+#include "cpu/length.h"
 
 typedef enum flow (*translator)(struct translation *);
 
