@@ -24,8 +24,9 @@ static inline void emit8(struct emitter *e, u8 byte)
 
 static inline void emit32(struct emitter *e, u32 value)
 {
-	for (unsigned i = 0; i < 4; i++)
-		emit8(e, value >> 8 * i);
+	__builtin_memcpy(e->at, &value, sizeof value); /* one store, aligned or not */
+	e->at += sizeof value;
+	e->address += sizeof value;
 }
 
 static inline void emit_bytes(struct emitter *e, const u8 *bytes, unsigned count)
