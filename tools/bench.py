@@ -44,7 +44,7 @@ TRANSLATE = "engine=translate"
 RUN = re.compile(r"run: (\S+) (\d+) rounds (\d+) ns")
 AIMS = {"compute": 1.01, "CLI": 300, "shadow fill": 800, "sharing": 97.0}
 
-console = Console(width=None if sys.stdout.isatty() else 118)
+console = Console(width=None if sys.stdout.isatty() else 124)
 
 
 @dataclass(frozen=True)

@@ -139,16 +139,21 @@ class Stopwatch(threading.Thread):
     def __init__(self, machine: Machine):
         super().__init__(daemon=True)
         self.machine, self.over = machine, threading.Event()
-        self.used: list[float] = [0.0]
+        self.used: list[float | None] = [0.0]
 
     def run(self) -> None:
         while not self.over.wait(POLL):
             self.look()
 
     def look(self) -> None:
+        """Of several lines since the last look, when the host was busy, only the last one's time is known."""
         missing = len(LINE.findall(self.machine.console())) + 1 - len(self.used)
         if missing:
-            self.used += [host_seconds(self.machine)] * missing
+            self.used += [None] * (missing - 1) + [host_seconds(self.machine)]
+
+    def seconds(self) -> list[float | None]:
+        """From line to line."""
+        return [None if None in pair else pair[1] - pair[0] for pair in zip(self.used, self.used[1:])]
 
 
 def host_seconds(machine: Machine) -> float:
@@ -167,9 +172,8 @@ def boot(guest: Guest, cave: bool) -> Run:
     lines = [(name, int(ticks)) for name, ticks in LINE.findall(console)]
     if end not in (End.RESET, End.POWEROFF) or not lines or lines[-1][0] != "sha256sum":
         raise SystemExit(f"bench: Linux did not come to its end ({end.value}):\n{console}")
-    # The last line may have come when nobody could look any more; no row is missed by it but the last one's host time.
-    seconds = [after - before for before, after in zip(watch.used, watch.used[1:])]
-    return Run(dict(lines), dict(zip((name for name, _ in lines), seconds)), console)
+    seconds = {name: spent for (name, _), spent in zip(lines, watch.seconds()) if spent is not None}
+    return Run(dict(lines), seconds, console)
 
 
 def ticks_to_entry(guest: Guest, cave: bool) -> int:
@@ -236,8 +240,9 @@ def against(ratio: float, row: Row) -> str:
 
 def host_ratio(bare: list[Run], cave: list[Run], row: Row) -> str:
     """The median of the runs' ratios; a short row's is no better than the 2 ms of a look."""
-    ratios = [total(c.host, row) / total(b.host, row) for b, c in zip(bare, cave)]
-    return f"{statistics.median(ratios):.2f}"
+    pairs = [(b.host, c.host) for b, c in zip(bare, cave) if b.host.keys() & c.host.keys() >= set(row.measures)]
+    ratios = [total(c, row) / total(b, row) for b, c in pairs]
+    return f"{statistics.median(ratios):.2f}" if ratios else "-"
 
 
 def linux_table(bare: list[Run], cave: list[Run]) -> Table:
