@@ -230,6 +230,7 @@ static void load_state(struct soft *s)
 	state->vif = s->vcpu->eflags & EFLAGS_IF;
 	state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
 	state->cs = s->vcpu->seg[CS].selector;
+	state->ss = s->vcpu->seg[SS].selector;
 }
 
 void soft_enter_level(struct soft *s, enum soft_way way)

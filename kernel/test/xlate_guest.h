@@ -218,6 +218,7 @@ static void machine_enter(struct machine *m, u32 host, unsigned most)
 
 	m->memory.state->vif = m->v.eflags & EFLAGS_IF;
 	m->memory.state->cs = m->v.seg[CS].selector;
+	m->memory.state->ss = m->v.seg[SS].selector;
 	uc_context_restore(m->uc, m->fresh);
 	uc_set(m, UC_X86_REG_EAX, m->v.cr3);
 	machine_run(m, LOAD_CR3, 1); /* the pages may be others than they were */

@@ -62,15 +62,17 @@ static const char *audit_block(const struct xlate *x, const struct xlate_block *
 /* Each slot leads to the miss, or to the gate of a living block that is at home there. */
 static const char *audit_slots(const struct xlate *x)
 {
+	const u32 *slot = x->memory.state->slot;
 	u32 taken = 0, owned = 0;
 
 	for (unsigned i = 0; i < XLATE_SLOTS; i++)
-		taken += x->memory.state->slot[i] != x->miss;
+		taken += slot[i] != x->miss;
 	for (u32 i = 0; i < x->block_count; i++) {
 		const struct xlate_block *b = &x->blocks[i];
 
-		owned += b->gate && !b->dead &&
-			 x->memory.state->slot[b->eip % XLATE_SLOTS] == b->gate;
+		owned += b->gate && !b->dead && slot[b->eip % XLATE_SLOTS] == b->gate;
+		if (b->gate && b->dead && xlate_is_open(x, b))
+			return "a dead block can be entered through its gate";
 	}
 	return taken == owned ? NULL : "a slot leads to no living block's gate";
 }

@@ -190,6 +190,42 @@ static void count_block(struct xlate *x, const struct xlate_block *b)
 	x->counts.host_bytes += b->end - b->host;
 }
 
+void xlate_patch(struct xlate *x, u32 patch, u32 to)
+{
+	struct emitter e = {xlate_code_at(x, patch), patch};
+
+	emit_displacement(&e, to);
+}
+
+/* The gate that is tried behind this one. */
+static u32 next_gate(const struct xlate *x, u32 gate)
+{
+	s32 distance;
+
+	memcpy(&distance, xlate_code_at(x, gate + GATE_ELSE), sizeof distance);
+	return gate + GATE_ELSE + sizeof distance + distance;
+}
+
+bool xlate_is_open(const struct xlate *x, const struct xlate_block *b)
+{
+	u32 gate = x->memory.state->slot[b->eip % XLATE_SLOTS];
+
+	while (gate != x->miss && gate != b->gate)
+		gate = next_gate(x, gate);
+	return gate == b->gate;
+}
+
+/* In front of the gates of other blocks whose addresses share its slot. */
+static void take_slot(struct xlate *x, const struct xlate_block *b)
+{
+	u32 *slot = &x->memory.state->slot[b->eip % XLATE_SLOTS];
+
+	if (xlate_is_open(x, b))
+		return;
+	xlate_patch(x, b->gate + GATE_ELSE, *slot);
+	*slot = b->gate;
+}
+
 struct xlate_block *xlate_translate(struct xlate *x, const struct xlate_source *from)
 {
 	struct xlate_block *b, **head = &x->block_hash[xlate_hash(from->eip)];
@@ -217,15 +253,8 @@ struct xlate_block *xlate_translate(struct xlate *x, const struct xlate_source *
 	enter_pages(x, b, from);
 	count_block(x, b);
 	if (b->gate)
-		x->memory.state->slot[from->eip % XLATE_SLOTS] = b->gate;
+		take_slot(x, b);
 	return b;
-}
-
-void xlate_patch(struct xlate *x, u32 patch, u32 to)
-{
-	struct emitter e = {xlate_code_at(x, patch), patch};
-
-	emit_displacement(&e, to);
 }
 
 void xlate_link(struct xlate *x, struct xlate_exit *exit, struct xlate_block *to)
@@ -253,6 +282,6 @@ struct xlate_block *xlate_open_gate(struct xlate *x, struct xlate_block *b)
 		emit_jmp(&e, b->host);
 		keep_emitted(x, &e);
 	}
-	x->memory.state->slot[b->eip % XLATE_SLOTS] = b->gate;
+	take_slot(x, b);
 	return b;
 }

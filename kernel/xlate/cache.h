@@ -50,6 +50,9 @@ static inline u32 xlate_hash(u32 number)
  * guest_bytes; `map` and `exit` lead to room enough. False if not even one instruction was made.
  */
 bool translate_block(struct xlate_block *, const struct xlate_source *, struct emitter *out);
+/* Where in a gate the displacement is of its jump to what else may be meant by its slot. */
+#define GATE_ELSE 16u
+
 /* The code that checks `target` against the block's EIP; it falls through to the block. */
 void translate_gate(struct emitter *out, u32 eip, u32 miss);
 /* What all transfers that found nothing end in. */
@@ -60,6 +63,9 @@ static inline u8 *xlate_code_at(const struct xlate *x, u32 host)
 {
 	return x->memory.code + (host - x->memory.code_address);
 }
+
+/* cache.c: whether indirect transfers to the block find it. */
+bool xlate_is_open(const struct xlate *, const struct xlate_block *);
 
 /* cache.c: makes a jump's displacement, at host address `patch`, lead to `to`. */
 void xlate_patch(struct xlate *, u32 patch, u32 to);

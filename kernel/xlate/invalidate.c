@@ -59,8 +59,8 @@ static void drop_block(struct xlate *x, struct xlate_block *b)
 	check(!b->dead);
 	b->dead = true;
 	x->counts.dropped++;
-	if (b->gate && *slot == b->gate)
-		*slot = x->miss;
+	if (b->gate)
+		*slot = x->miss; /* others that share it open their gates again */
 	unlink_incoming(x, b);
 	unlink_exits(x, b);
 	leave_hash(x, b);

@@ -9,10 +9,15 @@ static bool is_real(unsigned sreg)
 	return sreg == DS || sreg == ES || sreg == FS;
 }
 
-/* MOV r/m, Sreg. */
+/* MOV r/m, Sreg. Into a register of 32 bits CS and SS are zero-extended (SDM 2B MOV). */
 enum flow translate_read_segment(struct translation *t)
 {
-	return is_real(t->insn.reg) ? translate_copy(t) : translate_trap(t);
+	if (is_real(t->insn.reg))
+		return translate_copy(t);
+	if (t->insn.reg == GS || t->insn.has_memory || t->insn.op_size != 4)
+		return translate_trap(t);
+	emit_state(&t->out, 0x8b, t->insn.rm, t->insn.reg == CS ? STATE(cs) : STATE(ss));
+	return FLOW_ON;
 }
 
 /*
@@ -58,29 +63,33 @@ enum flow translate_load_segment(struct translation *t)
 }
 
 /* PUSH and POP of ES CS SS DS (06 to 1f) and FS GS (0f a0 to a9): the register is in bits 3 to 5. */
+static unsigned stack_register(const struct translation *t)
+{
+	return t->insn.opcode >> 3 & 7;
+}
+
 enum flow translate_push_segment(struct translation *t)
 {
-	return is_real(t->insn.opcode >> 3 & 7) ? translate_copy(t) : translate_trap(t);
+	unsigned reg = stack_register(t);
+
+	if (is_real(reg))
+		return translate_copy(t);
+	if (reg == GS || t->insn.op_size != 4)
+		return translate_trap(t);
+	emit_state(&t->out, 0xff, 6, reg == CS ? STATE(cs) : STATE(ss)); /* PUSH gs:cs */
+	return FLOW_ON;
 }
 
 enum flow translate_pop_segment(struct translation *t)
 {
 	static const u8 movzx_top[] = {0x0f, 0xb7, 0x0c, 0x24}; /* MOVZX ECX, word [ESP] */
 
-	if (!is_real(t->insn.opcode >> 3 & 7) || t->from->trap_loads)
+	if (!is_real(stack_register(t)) || t->from->trap_loads)
 		return translate_trap(t);
 	emit_save_ecx(&t->out);
 	emit_bytes(&t->out, movzx_top, sizeof movzx_top);
 	check_selector(&t->out);
 	return translate_copy(t);
-}
-
-enum flow translate_push_cs(struct translation *t)
-{
-	if (t->insn.op_size != 4)
-		return translate_trap(t);
-	emit_state(&t->out, 0xff, 6, STATE(cs)); /* PUSH gs:cs */
-	return FLOW_ON;
 }
 
 /*

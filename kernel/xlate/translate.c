@@ -28,7 +28,7 @@ static enum flow compare_exchange(struct translation *t)
 static const translator one_byte[256] = {
 	[0x06] = translate_push_segment,
 	[0x07] = translate_pop_segment,
-	[0x0e] = translate_push_cs,
+	[0x0e] = translate_push_segment,
 	[0x16] = translate_push_segment,
 	[0x17] = translate_pop_segment,
 	[0x1e] = translate_push_segment,

@@ -63,7 +63,6 @@ enum flow translate_read_segment(struct translation *);
 enum flow translate_load_segment(struct translation *);
 enum flow translate_push_segment(struct translation *);
 enum flow translate_pop_segment(struct translation *);
-enum flow translate_push_cs(struct translation *);
 enum flow translate_group_6(struct translation *);
 
 /* branch.c: a jump to a guest address that is known, at the end of a block. */
