@@ -231,6 +231,10 @@ static void load_state(struct soft *s)
 	state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
 	state->cs = s->vcpu->seg[CS].selector;
 	state->ss = s->vcpu->seg[SS].selector;
+	state->cr[0] = s->vcpu->cr0;
+	state->cr[2] = s->vcpu->cr2;
+	state->cr[3] = s->vcpu->cr3;
+	state->cr[4] = s->vcpu->cr4;
 }
 
 void soft_enter_level(struct soft *s, enum soft_way way)

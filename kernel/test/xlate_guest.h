@@ -219,6 +219,10 @@ static void machine_enter(struct machine *m, u32 host, unsigned most)
 	m->memory.state->vif = m->v.eflags & EFLAGS_IF;
 	m->memory.state->cs = m->v.seg[CS].selector;
 	m->memory.state->ss = m->v.seg[SS].selector;
+	m->memory.state->cr[0] = m->v.cr0;
+	m->memory.state->cr[2] = m->v.cr2;
+	m->memory.state->cr[3] = m->v.cr3;
+	m->memory.state->cr[4] = m->v.cr4;
 	uc_context_restore(m->uc, m->fresh);
 	uc_set(m, UC_X86_REG_EAX, m->v.cr3);
 	machine_run(m, LOAD_CR3, 1); /* the pages may be others than they were */

@@ -14,6 +14,13 @@
 
 typedef enum flow (*translator)(struct translation *);
 
+/* MOV r32, CRn: a page-fault handler reads CR2 first of all. */
+static enum flow read_control(struct translation *t)
+{
+	emit_state(&t->out, 0x8b, t->insn.rm, STATE(cr) + t->insn.reg * sizeof(u32));
+	return FLOW_ON;
+}
+
 /*
  * Group 9. QEMU (7.2) gets the flags of CMPXCHG8B wrong, TF and DF among them, where it translates it
  * together with the instruction that set the flags before. A jump parts them.
@@ -65,7 +72,8 @@ static const translator two_byte[256] = {
 	[0x01] = translate_trap,          /* SGDT SIDT LGDT LIDT SMSW LMSW INVLPG, SVM */
 	[0x02 ... 0x03] = translate_trap, /* LAR LSL */
 	[0x05 ... 0x09] = translate_trap, /* SYSCALL CLTS SYSRET INVD WBINVD */
-	[0x20 ... 0x23] = translate_trap, /* MOV CR, MOV DR */
+	[0x20] = read_control,
+	[0x21 ... 0x23] = translate_trap, /* MOV CR, MOV DR */
 	[0x30 ... 0x35] = translate_trap, /* WRMSR RDTSC RDMSR RDPMC SYSENTER SYSEXIT */
 	[0x80 ... 0x8f] = translate_jump_if,
 	[0xa0] = translate_push_segment,
