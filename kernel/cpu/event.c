@@ -433,7 +433,8 @@ enum step emulate_iret(struct vcpu *v, struct emulation *e)
 			e, "IRET to ring 1 or 2: only rings 0 and 3 are virtualized");
 	TRY(return_from_event(v, e->insn.op_size));
 	v->shadow = false;
-	if (!segment_equal(&from, &v->seg[CS])) /* so it is at another level; SS may have changed too */
+	/* Another segment is another level, or may be: SS may have changed too. */
+	if (!segment_equal(&from, &v->seg[CS]))
 		e->effects |= EFFECT_SEGMENTS;
 	return STEP_DONE;
 }
