@@ -7,6 +7,8 @@ u32 snippet_value; /* for the assembly below */
 SNIPPET(load_cr0, "movl snippet_value, %eax; movl %eax, %cr0; movl %cr0, %eax");
 SNIPPET(load_cr4, "movl snippet_value, %eax; movl %eax, %cr4; movl %cr4, %eax");
 SNIPPET(load_cr1, VALUE "movl %eax, %cr1");
+SNIPPET(read_cr1, VALUE "movl %cr1, %eax");
+SNIPPET(read_cr7, VALUE "movl %cr7, %eax");
 SNIPPET(lmsw, "movl snippet_value, %eax; lmsw %ax; movl %cr0, %eax");
 SNIPPET(clts_read, "clts; movl %cr0, %eax");
 
@@ -51,4 +53,6 @@ PROBE(control)
 	print("cr4: %08x\n", cr4_get());
 	cr4_set(plain);
 	try_kernel("cr1", load_cr1);
+	try_kernel("read cr1", read_cr1);
+	try_kernel("read cr7", read_cr7);
 }

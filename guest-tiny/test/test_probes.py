@@ -87,7 +87,9 @@ EXPECTED = {
         cr2: 1
         pse: returned 00000010
         pge de tsd: returned 0000008c
-        cr1: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}""",
+        cr1: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}
+        read cr1: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}
+        read cr7: vector 6 error 0 eip +5 cs 8 flags 0 eax {S}""",
     # SDM 3A 6.15: faults save the EIP of the instruction, traps (3, 4, and 1 when stepping) of the next.
     "exceptions": """
         divide by zero: vector 0 error 0 eip +7 cs 8 flags 0 eax {S}

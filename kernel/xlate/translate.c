@@ -14,7 +14,7 @@
 
 typedef enum flow (*translator)(struct translation *);
 
-/* MOV r32, CRn: a page-fault handler reads CR2 first of all. */
+/* MOV r32, CRn: a page-fault handler reads CR2 first of all. CR1 and 5 to 7 do not decode. */
 static enum flow read_control(struct translation *t)
 {
 	emit_state(&t->out, 0x8b, t->insn.rm, STATE(cr) + t->insn.reg * sizeof(u32));

@@ -6,7 +6,7 @@
  *    c0100000  push %ebx                  push %ebx                 the same
  *    c0100001  pushf                      pushf; ...                virtual IF put in
  *    c0100002  cli                        movl $0, %gs:vif          one store instead of a trap
- *    c0100003  mov %cr3, %eax             hlt                       traps, is emulated, comes back
+ *    c0100003  mov %eax, %cr3             hlt                       traps, is emulated, comes back
  *    c0100006  test %eax, %eax            test %eax, %eax           the same
  *    c0100008  je c0100020                je <exit or block>        linked when first taken
  *    c010000a  ret                        pop %gs:target; jmp *%gs:slot(,%ecx,4)
