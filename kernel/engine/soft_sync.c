@@ -231,6 +231,7 @@ static void load_state(struct soft *s)
 	state->intr = s->vcpu->intr ? EFLAGS_IF : 0;
 	state->cs = s->vcpu->seg[CS].selector;
 	state->ss = s->vcpu->seg[SS].selector;
+	state->gs = s->vcpu->seg[GS].selector;
 	state->cr[0] = s->vcpu->cr0;
 	state->cr[2] = s->vcpu->cr2;
 	state->cr[3] = s->vcpu->cr3;

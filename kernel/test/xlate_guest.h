@@ -219,6 +219,7 @@ static void machine_enter(struct machine *m, u32 host, unsigned most)
 	m->memory.state->vif = m->v.eflags & EFLAGS_IF;
 	m->memory.state->cs = m->v.seg[CS].selector;
 	m->memory.state->ss = m->v.seg[SS].selector;
+	m->memory.state->gs = m->v.seg[GS].selector;
 	m->memory.state->cr[0] = m->v.cr0;
 	m->memory.state->cr[2] = m->v.cr2;
 	m->memory.state->cr[3] = m->v.cr3;

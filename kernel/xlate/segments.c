@@ -9,14 +9,20 @@ static bool is_real(unsigned sreg)
 	return sreg == DS || sreg == ES || sreg == FS;
 }
 
-/* MOV r/m, Sreg. Into a register of 32 bits CS and SS are zero-extended (SDM 2B MOV). */
+/* Where the guest's selector is of a register that is not real. */
+static u32 selector_state(unsigned sreg)
+{
+	return sreg == CS ? STATE(cs) : sreg == SS ? STATE(ss) : STATE(gs);
+}
+
+/* MOV r/m, Sreg. Into a register of 32 bits it is zero-extended (SDM 2B MOV). */
 enum flow translate_read_segment(struct translation *t)
 {
 	if (is_real(t->insn.reg))
 		return translate_copy(t);
-	if (t->insn.reg == GS || t->insn.has_memory || t->insn.op_size != 4)
+	if (t->insn.has_memory || t->insn.op_size != 4)
 		return translate_trap(t);
-	emit_state(&t->out, 0x8b, t->insn.rm, t->insn.reg == CS ? STATE(cs) : STATE(ss));
+	emit_state(&t->out, 0x8b, t->insn.rm, selector_state(t->insn.reg));
 	return FLOW_ON;
 }
 
@@ -74,9 +80,9 @@ enum flow translate_push_segment(struct translation *t)
 
 	if (is_real(reg))
 		return translate_copy(t);
-	if (reg == GS || t->insn.op_size != 4)
+	if (t->insn.op_size != 4)
 		return translate_trap(t);
-	emit_state(&t->out, 0xff, 6, reg == CS ? STATE(cs) : STATE(ss)); /* PUSH gs:cs */
+	emit_state(&t->out, 0xff, 6, selector_state(reg)); /* PUSH gs:field */
 	return FLOW_ON;
 }
 

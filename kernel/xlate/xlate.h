@@ -37,13 +37,13 @@
  * back from there is a guest's word, good enough for the guest's own affairs and nothing else.
  */
 struct xlate_state {
-	u32 vif;    /* the virtual interrupt flag: EFLAGS_IF or 0 */
-	u32 intr;   /* EFLAGS_IF if an interrupt waits for it, else 0 */
-	u32 target; /* EIP that an indirect jump, call or return goes to */
-	u32 ecx;    /* the guest's, while a translation uses the register */
-	u32 cs, ss; /* the selectors that reading CS and SS gives */
-	u32 cr[5];  /* the control registers, by number */
-	u32 unused[PAGE_SIZE / 4 - 11];
+	u32 vif;        /* the virtual interrupt flag: EFLAGS_IF or 0 */
+	u32 intr;       /* EFLAGS_IF if an interrupt waits for it, else 0 */
+	u32 target;     /* EIP that an indirect jump, call or return goes to */
+	u32 ecx;        /* the guest's, while a translation uses the register */
+	u32 cs, ss, gs; /* the selectors that reading these gives */
+	u32 cr[5];      /* the control registers, by number */
+	u32 unused[PAGE_SIZE / 4 - 12];
 	/* Read-only in ring 3: the host address to try for such a `target`; */
 	u32 slot[XLATE_SLOTS];
 	u8 refused[XLATE_SLOTS]; /* whether a selector is not to be loaded (cpu/descriptor.h) */
