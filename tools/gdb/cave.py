@@ -194,6 +194,16 @@ class Vcpu(OfMachine):
         print(f"  cr4 {cr4:08x}  {bits(cr4, CR4)}".rstrip())
 
 
+def numbers(record, of=""):
+    """The numbers in a C struct and in structs in it, with their names; not what `meter` counts by cause, in arrays."""
+    for field in record.type.strip_typedefs().fields():
+        name, value = of + field.name.replace("_", " "), record[field.name]
+        if field.type.code == gdb.TYPE_CODE_STRUCT:
+            yield from numbers(value, name + " ")
+        elif field.type.code != gdb.TYPE_CODE_ARRAY:
+            yield name, int(value)
+
+
 class Exits(OfMachine):
     """What running a machine has taken: its exits by kind, and the engine's own counts."""
 
@@ -208,8 +218,8 @@ class Exits(OfMachine):
                 print(f"  {word(field.name, 'EXIT_'):14} {int(vm['exits'][field.enumval]):10}")
         counts = vm["vcpu"]["engine"].cast(gdb.lookup_type("struct soft").pointer())["counts"]
         print("the engine's counts:")
-        for field in counts.type.fields():
-            print(f"  {field.name.replace('_', ' '):14} {int(counts[field.name]):10}")
+        for name, value in numbers(counts):
+            print(f"  {name:14} {value:10}")
 
 
 for command in (Cave, Vms, Vcpu, Exits):
