@@ -73,8 +73,6 @@ struct soft_xlate {
 	struct xlate_where where; /* where ring 3 was left; block NULL: nowhere */
 	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
 	u32 *window;              /* the directory entries of the kernel's root */
-	u32 tables;               /* how many of them are ring 3's */
-	bool covers;              /* the guest maps something there, which it cannot reach */
 };
 
 /* The selector that makes a real register hold what the guest's does. */

@@ -66,14 +66,6 @@ static bool covers_next(const struct vcpu *v, const struct insn *i)
 	return v->shadow && i->opcode != 0xfb;
 }
 
-static enum step refuse_window(struct exit *exit)
-{
-	exit->kind = EXIT_UNSUPPORTED;
-	exit->reason = "its kernel maps memory where the monitor keeps translated code; start cave "
-		       "with window=ADDRESS to move that, or give the machine less memory (mem=)";
-	return STEP_EXIT;
-}
-
 /* Runs the instruction in s->emulation, from its start or again with one more answer. */
 static enum step run_instruction(struct soft *s, struct exit *exit)
 {
@@ -97,8 +89,6 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 	if (e->effects)
 		soft_apply(s, e->effects);
 	s->straight = s->way == WAY_TRANSLATED && !(e->effects & ~EFFECT_INVLPG);
-	if (s->xlate.covers)
-		return refuse_window(exit);
 	if (e->insn.opcode == 0xcf)
 		soft_pass_out(s);
 	if (trap_flag && !covers_next(v, &e->insn))

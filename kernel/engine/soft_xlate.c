@@ -40,7 +40,6 @@ static bool build_window(struct soft_xlate *x, const struct xlate_memory *memory
 	u32 tables = (bytes + LARGE_PAGE_SIZE - 1) / LARGE_PAGE_SIZE;
 	u32 *entries = memory_pages(tables);
 
-	x->tables = tables;
 	x->window = memory_pages(1);
 	if (!entries || !x->window)
 		return false;
@@ -287,30 +286,10 @@ static void check_page(struct soft *s, struct xlate_page *page)
 	page->global = walk.ok && walk.global;
 }
 
-/*
- * Ring 3's part of the window is the one place where an access of the kernel's is not noticed. So a
- * guest that has mapped something there must not go on: its page directory is looked at when it is
- * loaded (SDM 3A 4.3).
- */
-static bool covers_guest(const struct soft *s)
-{
-	const struct vcpu *v = s->vcpu;
-	u32 directory = (v->cr3 & PTE_FRAME) + pde_index(ring3_start()) * sizeof(u32);
-	bool mapped = false;
-
-	for (u32 i = 0; i < s->xlate.tables && v->cr0 & CR0_PG; i++)
-		if (gmem_is_ram(v->mem, gpa(directory), sizeof(u32)))
-			mapped |= gmem_read32(v->mem, gpa(directory + i * sizeof(u32))) & PTE_P;
-	return mapped;
-}
-
 void soft_xlate_remapped(struct soft *s, unsigned effects)
 {
 	struct xlate *cache = s->xlate.cache;
 	struct xlate_page *page = NULL;
-
-	if (effects & (EFFECT_FLUSH | EFFECT_CR3))
-		s->xlate.covers = covers_guest(s);
 
 	while (effects & EFFECT_FLUSH && (page = xlate_next_page(cache, page)))
 		if (page->blocks)

@@ -96,9 +96,10 @@ def said(result) -> str:
     return "\n".join(result.lines_by_machine.get("cave", []))
 
 
-def refusal(kernel: Path, options: str = "vm=lin mem=16M", *initrds: Path) -> str:
-    """What is said of a kernel that cannot be started; another machine runs beside it."""
-    result = boot(CAVE, [(kernel, options), *((path, "vm=lin") for path in initrds), (HELLO, "vm=red mem=2M")])
+def refusal(kernel: Path, words: str = "vm=lin mem=16M", *initrds: Path, options=()) -> str:
+    """What is said of a kernel that cannot be started; another machine runs beside it. `options`: QEMU's."""
+    modules = [(kernel, words), *((path, "vm=lin") for path in initrds), (HELLO, "vm=red mem=2M")]
+    result = boot(CAVE, modules, options=options)
     assert result.status == KILLED and any("end: hello" in line for line in result.lines_by_machine["red"])
     (why,) = re.findall(r"lin is not started \(kernel\): (.*)", said(result))
     return why
@@ -163,6 +164,12 @@ SIZE = len(image()) if PROBE.exists() else 0
 )
 def test_a_kernel_that_cannot_be_started_is_refused_in_a_sentence(tmp_path, changes, why):
     assert refusal(bzimage(tmp_path / "kernel", **changes)) == why
+
+
+def test_more_memory_than_fits_below_translated_code(tmp_path):
+    assert refusal(bzimage(tmp_path / "kernel"), "vm=lin mem=557M", options=["-m", "800"]).startswith(
+        "with more than 556 MiB it would map them where the monitor keeps translated code: give it less"
+    )
 
 
 @pytest.mark.parametrize("bytes_left", [0x210, 0x300, 1024, 5000])

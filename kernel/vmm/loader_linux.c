@@ -11,10 +11,13 @@
 
 #include "base/string.h"
 #include "cpu/segment.h"
+#include "hw/memory.h"
 #include "x86/bootparam.h"
 
-#define GDT          (LOADER_INFO + sizeof(struct boot_params))
-#define GDT_ENTRIES  (LINUX_DATA / 8 + 1)
+#define GDT               (LOADER_INFO + sizeof(struct boot_params))
+#define GDT_ENTRIES       (LINUX_DATA / 8 + 1)
+#define LINUX_PAGE_OFFSET 0xc0000000u /* where Debian's kernel maps RAM: CONFIG_PAGE_OFFSET */
+
 #define COMMAND_LINE (GDT + GDT_ENTRIES * sizeof(struct descriptor))
 
 static bool read_header(const struct boot_module *m, struct linux_header *h)
@@ -181,6 +184,23 @@ static const char *check_files(const struct guest_files *files, const struct lin
 	return NULL;
 }
 
+/*
+ * Linux maps its memory from PAGE_OFFSET on, and accesses to the place where the translator keeps ring 3's
+ * part of the window (engine/soft_xlate.c) are the only ones that nobody notices.
+ */
+static const char *check_memory(const struct vm *vm)
+{
+	u32 room = memory_window_start() + WINDOW_RING3 - LINUX_PAGE_OFFSET;
+
+	if (vm->engine != &translate_engine || memory_window_start() < LINUX_PAGE_OFFSET ||
+		vm->mem.size <= room)
+		return NULL;
+	return loader_complain("with more than %u MiB it would map them where the monitor keeps "
+			       "translated code: give it less (mem=), or start cave with "
+			       "window=0xb0000000",
+		room / MIB);
+}
+
 const char *loader_load_linux(struct vm *vm, const struct guest_files *files)
 {
 	const struct boot_module *m = files->module[0];
@@ -190,6 +210,8 @@ const char *loader_load_linux(struct vm *vm, const struct guest_files *files)
 	read_header(m, &h);
 	h.ramdisk_image = h.ramdisk_size = 0;
 	wrong = check_header(m, &h);
+	if (!wrong)
+		wrong = check_memory(vm);
 	if (!wrong)
 		wrong = check_files(files, &h);
 	if (!wrong)
