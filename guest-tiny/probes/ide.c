@@ -5,22 +5,10 @@
  *
  * It waits by looking at the alternate status. DSC is masked: the standard leaves it to the command.
  */
+#include "probe/ide.h"
 #include "base/string.h"
 #include "probe.h"
 
-#define DATA          0x1f0
-#define ERROR         0x1f1
-#define FEATURES      0x1f1
-#define COUNT         0x1f2
-#define SECTOR        0x1f3
-#define LOW           0x1f4
-#define HIGH          0x1f5
-#define DEVICE        0x1f6
-#define STATUS        0x1f7
-#define COMMAND       0x1f7
-#define CONTROL       0x3f6
-#define BSY           0x80
-#define DRQ           0x08
 #define SHOWN         0xef /* all of the status but DSC */
 #define UNC_IDNF_ABRT 0x54
 #define SRST          0x04
@@ -37,7 +25,7 @@ static u32 buffer[16 * WORDS];
 static void on_disk(struct frame *f)
 {
 	interrupts++;
-	last_status = in8(STATUS);
+	last_status = in8(IDE_STATUS);
 	irq_eoi(IRQ_DISK);
 }
 
@@ -45,7 +33,7 @@ static u8 wait(void)
 {
 	u8 status;
 
-	while ((status = in8(CONTROL)) & BSY)
+	while ((status = in8(IDE_CONTROL)) & IDE_BSY)
 		;
 	return status & SHOWN;
 }
@@ -60,17 +48,17 @@ static void let_in(void)
 
 static void address(u32 lba, u8 count)
 {
-	out8(COUNT, count);
-	out8(SECTOR, lba);
-	out8(LOW, lba >> 8);
-	out8(HIGH, lba >> 16);
-	out8(DEVICE, 0xe0 | lba >> 24);
+	out8(IDE_COUNT, count);
+	out8(IDE_SECTOR, lba);
+	out8(IDE_LOW, lba >> 8);
+	out8(IDE_HIGH, lba >> 16);
+	out8(IDE_DEVICE, 0xe0 | lba >> 24);
 }
 
 static u8 command(u8 code, u32 lba, u8 count)
 {
 	address(lba, count);
-	out8(COMMAND, code);
+	out8(IDE_COMMAND, code);
 	return wait();
 }
 
@@ -78,14 +66,14 @@ static void get(void *to, u32 bytes)
 {
 	u32 words = bytes / 2;
 
-	asm volatile("rep insw" : "+D"(to), "+c"(words) : "d"(DATA) : "memory");
+	asm volatile("rep insw" : "+D"(to), "+c"(words) : "d"(IDE_DATA) : "memory");
 }
 
 static void put(const void *from, u32 bytes)
 {
 	u32 words = bytes / 4;
 
-	asm volatile("rep outsl" : "+S"(from), "+c"(words) : "d"(DATA) : "memory");
+	asm volatile("rep outsl" : "+S"(from), "+c"(words) : "d"(IDE_DATA) : "memory");
 }
 
 /* How many words of a sector are as they should be. */
@@ -110,7 +98,7 @@ static void show_identify(void)
 	u8 status = command(0xec, 0, 0);
 
 	get(buffer, 512);
-	print("identify: status %02x then %02x error %02x\n", status, wait(), in8(ERROR));
+	print("identify: status %02x then %02x error %02x\n", status, wait(), in8(IDE_ERROR));
 	print("ata %u lba %u sectors %u\n", !(word[0] & 0x8000), word[49] >> 9 & 1,
 		word[60] | word[61] << 16);
 	print("geometry: %u/%u/%u now %u/%u/%u of %u\n", word[1], word[3], word[6], word[54],
@@ -138,8 +126,8 @@ static void read(const char *what, u8 code, u32 lba, u32 sectors, u32 block)
 	print("%s: status %02x then %02x interrupts %u good %u of %u\n", what, status, wait(),
 		interrupts, all, sectors * WORDS);
 	let_in();
-	print("address after it: %x count %u\n", in8(SECTOR) | in8(LOW) << 8 | in8(HIGH) << 16,
-		in8(COUNT));
+	print("address after it: %x count %u\n",
+		in8(IDE_SECTOR) | in8(IDE_LOW) << 8 | in8(IDE_HIGH) << 16, in8(IDE_COUNT));
 }
 
 static void write(const char *what, u8 code, u32 lba, u32 sectors, u32 block)
@@ -173,7 +161,7 @@ static void check(const char *what, u32 lba, u32 sectors, u32 offset)
 		all += good(buffer, secret(lba + i + offset));
 	}
 	print("%s: good %u of %u\n", what, all, sectors * WORDS);
-	in8(STATUS);
+	in8(IDE_STATUS);
 	let_in(); /* QEMU's 8259 keeps a request that has been withdrawn */
 }
 
@@ -182,90 +170,92 @@ static void simple(const char *what, u8 code, u8 features, u8 count)
 	u8 status;
 
 	interrupts = 0;
-	out8(DEVICE, 0xe0);
-	out8(FEATURES, features);
-	out8(COUNT, count);
-	out8(COMMAND, code);
+	out8(IDE_DEVICE, 0xe0);
+	out8(IDE_FEATURES, features);
+	out8(IDE_COUNT, count);
+	out8(IDE_COMMAND, code);
 	status = wait();
 	let_in();
 	print("%s: status %02x error %02x interrupts %u\n", what, status,
-		status & 1 ? in8(ERROR) : 0, interrupts);
+		status & 1 ? in8(IDE_ERROR) : 0, interrupts);
 }
 
-/* Which bit says that there is no such sector is the disk's choice (READ SECTOR(S), Error outputs). */
+/* Which bit says that there is no such sector is the disk's choice (READ IDE_SECTOR(S), Error outputs). */
 static void try_beyond(const char *what, u8 code, u32 lba)
 {
 	u8 status;
 
 	interrupts = 0;
 	status = command(code, lba, 1);
-	if (status & DRQ) {
+	if (status & IDE_DRQ) {
 		put(buffer, 512);
 		status = wait();
 	}
 	let_in();
 	print("%s: status %02x error %u at %x interrupts %u\n", what, status,
-		(in8(ERROR) & UNC_IDNF_ABRT) != 0,
-		in8(SECTOR) | in8(LOW) << 8 | in8(HIGH) << 16 | (in8(DEVICE) & 15) << 24,
+		(in8(IDE_ERROR) & UNC_IDNF_ABRT) != 0,
+		in8(IDE_SECTOR) | in8(IDE_LOW) << 8 | in8(IDE_HIGH) << 16 |
+			(in8(IDE_DEVICE) & 15) << 24,
 		interrupts);
 }
 
 static void try_cylinders(void)
 {
-	out8(COUNT, 17);
-	out8(DEVICE, 0xa3);
-	out8(COMMAND, 0x91); /* 4 heads, 17 sectors a track */
+	out8(IDE_COUNT, 17);
+	out8(IDE_DEVICE, 0xa3);
+	out8(IDE_COMMAND, 0x91); /* 4 heads, 17 sectors a track */
 	print("parameters: %02x\n", wait());
-	out8(COUNT, 1);
-	out8(SECTOR, 17);
-	out8(LOW, 3);
-	out8(HIGH, 0);
-	out8(DEVICE, 0xa2);
-	out8(COMMAND, 0x20);
+	out8(IDE_COUNT, 1);
+	out8(IDE_SECTOR, 17);
+	out8(IDE_LOW, 3);
+	out8(IDE_HIGH, 0);
+	out8(IDE_DEVICE, 0xa2);
+	out8(IDE_COMMAND, 0x20);
 	wait();
 	get(buffer, 512);
 	print("by cylinder: good %u then %u/%u/%u\n", good(buffer, secret((3 * 4 + 2) * 17 + 16)),
-		in8(LOW), in8(DEVICE) & 15, in8(SECTOR));
-	in8(STATUS);
+		in8(IDE_LOW), in8(IDE_DEVICE) & 15, in8(IDE_SECTOR));
+	in8(IDE_STATUS);
 	let_in();
 }
 
 static void try_absent(void)
 {
-	out8(DEVICE, 0xf0);
-	print("device 1: status %02x alternate %02x\n", in8(STATUS), in8(CONTROL));
-	out8(COMMAND, 0xec);
-	print("identify: %02x\n", in8(CONTROL));
-	out8(DEVICE, 0xe0);
+	out8(IDE_DEVICE, 0xf0);
+	print("device 1: status %02x alternate %02x\n", in8(IDE_STATUS), in8(IDE_CONTROL));
+	out8(IDE_COMMAND, 0xec);
+	print("identify: %02x\n", in8(IDE_CONTROL));
+	out8(IDE_DEVICE, 0xe0);
 	print("device 0: %02x\n", wait());
 }
 
 static void try_reset(void)
 {
 	command(0x20, 0x123, 2); /* in the middle of which */
-	out8(CONTROL, SRST);
+	out8(IDE_CONTROL, SRST);
 	for (u32 i = 0; i < 1000; i++)
-		in8(CONTROL);
-	out8(CONTROL, 0);
-	print("reset: status %02x error %02x", wait(), in8(ERROR));
-	print(" signature %02x %02x %02x %02x\n", in8(COUNT), in8(SECTOR), in8(LOW), in8(HIGH));
-	in8(STATUS);
+		in8(IDE_CONTROL);
+	out8(IDE_CONTROL, 0);
+	print("reset: status %02x error %02x", wait(), in8(IDE_ERROR));
+	print(" signature %02x %02x %02x %02x\n", in8(IDE_COUNT), in8(IDE_SECTOR), in8(IDE_LOW),
+		in8(IDE_HIGH));
+	in8(IDE_STATUS);
 	let_in();
 	interrupts = 0;
 	simple("diagnostic", 0x90, 0, 0);
-	print("error %02x signature %02x %02x %02x %02x\n", in8(ERROR), in8(COUNT), in8(SECTOR),
-		in8(LOW), in8(HIGH));
+	print("error %02x signature %02x %02x %02x %02x\n", in8(IDE_ERROR), in8(IDE_COUNT),
+		in8(IDE_SECTOR), in8(IDE_LOW), in8(IDE_HIGH));
 }
 
 /* With nIEN nothing comes, and by the status nothing is left to come later. */
 static void try_silence(void)
 {
 	interrupts = 0;
-	out8(CONTROL, NIEN);
+	out8(IDE_CONTROL, NIEN);
 	command(0x40, 0, 1);
 	let_in();
-	print("silent: interrupts %u status %02x", interrupts, in8(STATUS) & SHOWN);
-	out8(CONTROL, 0);
+	print("silent: interrupts %u status %02x", interrupts, in8(IDE_STATUS) & SHOWN);
+	out8(IDE_CONTROL, 0);
 	let_in();
 	print(" then %u\n", interrupts);
 }
@@ -277,15 +267,15 @@ static void try_widths(void)
 	u32 both, again;
 
 	command(0x20, 9, 1);
-	out8(COUNT, 77);
-	word = in16(DATA);
-	print("half: %04x count %u\n", word, in8(COUNT));
-	word = in16(DATA);
-	both = in32(DATA);
+	out8(IDE_COUNT, 77);
+	word = in16(IDE_DATA);
+	print("half: %04x count %u\n", word, in8(IDE_COUNT));
+	word = in16(IDE_DATA);
+	both = in32(IDE_DATA);
 	print("word: %04x double: %08x\n", word, both);
 	get(buffer, 504);
-	again = in16(DATA);
-	print("nothing left: %04x status %02x\n", again, in8(STATUS) & SHOWN);
+	again = in16(IDE_DATA);
+	print("nothing left: %04x status %02x\n", again, in8(IDE_STATUS) & SHOWN);
 }
 
 static void errors(void)
@@ -310,7 +300,7 @@ static void settings(void)
 	simple("flush", 0xe7, 0, 0);
 	simple("idle", 0xe1, 0, 0);
 	simple("check power", 0xe5, 0, 0);
-	print("power: %02x\n", in8(COUNT));
+	print("power: %02x\n", in8(IDE_COUNT));
 	simple("recalibrate", 0x10, 0, 0);
 }
 
@@ -318,7 +308,7 @@ PROBE(ide)
 {
 	irq_set(IRQ_DISK, on_disk);
 	irq_unmask(IRQ_DISK);
-	in8(STATUS);
+	in8(IDE_STATUS);
 	let_in();
 	PROBE_STOP(1);
 	show_identify();

@@ -4,19 +4,9 @@
  * to 231 written; what they should hold is not looked at.
  */
 #include "probe.h"
+#include "probe/ide.h"
 
-#define DATA    0x1f0
-#define ERROR   0x1f1
-#define COUNT   0x1f2
-#define SECTOR  0x1f3
-#define LOW     0x1f4
-#define HIGH    0x1f5
-#define DEVICE  0x1f6
-#define STATUS  0x1f7
-#define CONTROL 0x3f6
-#define BSY     0x80
-#define DRQ     0x08
-#define ERR     0x01
+#define ERR 0x01
 
 static u32 buffer[128];
 
@@ -24,19 +14,19 @@ static u8 wait(void)
 {
 	u8 status;
 
-	while ((status = in8(CONTROL)) & BSY)
+	while ((status = in8(IDE_CONTROL)) & IDE_BSY)
 		;
 	return status;
 }
 
 static u8 command(u8 code, u32 lba, u8 count)
 {
-	out8(COUNT, count);
-	out8(SECTOR, lba);
-	out8(LOW, lba >> 8);
-	out8(HIGH, lba >> 16);
-	out8(DEVICE, 0xe0 | lba >> 24);
-	out8(STATUS, code);
+	out8(IDE_COUNT, count);
+	out8(IDE_SECTOR, lba);
+	out8(IDE_LOW, lba >> 8);
+	out8(IDE_HIGH, lba >> 16);
+	out8(IDE_DEVICE, 0xe0 | lba >> 24);
+	out8(IDE_STATUS, code);
 	return wait();
 }
 
@@ -45,14 +35,17 @@ static u32 move(bool write)
 {
 	u32 sectors = 0;
 
-	for (; wait() & DRQ; sectors++) {
+	for (; wait() & IDE_DRQ; sectors++) {
 		void *at = buffer;
 		u32 words = 128;
 
 		if (write)
-			asm volatile("rep outsl" : "+S"(at), "+c"(words) : "d"(DATA) : "memory");
+			asm volatile("rep outsl"
+				     : "+S"(at), "+c"(words)
+				     : "d"(IDE_DATA)
+				     : "memory");
 		else
-			asm volatile("rep insl" : "+D"(at), "+c"(words) : "d"(DATA) : "memory");
+			asm volatile("rep insl" : "+D"(at), "+c"(words) : "d"(IDE_DATA) : "memory");
 	}
 	return sectors;
 }
@@ -60,7 +53,7 @@ static u32 move(bool write)
 /* Is one of the bits set that may stand for a bad sector? */
 static bool has_reason(void)
 {
-	return in8(ERROR) & 0x54;
+	return in8(IDE_ERROR) & 0x54;
 }
 
 /* Each sector by a command of its own. */
@@ -71,11 +64,11 @@ static void one_by_one(const char *what, u8 code, u32 first, bool write)
 	for (u32 n = first; n < first + 32; n++) {
 		command(code, n, 1);
 		move(write);
-		if (!(in8(STATUS) & ERR))
+		if (!(in8(IDE_STATUS) & ERR))
 			good++;
 		else
 			print("%s: bad %u reason %u at %u\n", what, n, has_reason(),
-				in8(SECTOR) | in8(LOW) << 8 | in8(HIGH) << 16);
+				in8(IDE_SECTOR) | in8(IDE_LOW) << 8 | in8(IDE_HIGH) << 16);
 	}
 	print("%s: good %u\n", what, good);
 }
@@ -88,7 +81,7 @@ static void at_once(const char *what, u8 code, u32 first, bool write)
 	command(code, first, 32);
 	all = move(write) == 32;
 	print("%s: all %u error %u\n", what, all && !(wait() & ERR), wait() & ERR);
-	in8(STATUS);
+	in8(IDE_STATUS);
 }
 
 PROBE(ide_bad)

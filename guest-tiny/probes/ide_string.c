@@ -6,13 +6,9 @@
 #include "base/string.h"
 #include "page.h"
 #include "probe.h"
+#include "probe/ide.h"
 
-#define DATA   0x1f0
-#define COUNT  0x1f2
-#define STATUS 0x1f7
-#define SILENT 0x3f6
-#define BSY    0x80
-#define WORDS  128
+#define WORDS 128
 
 #define PAGE   0x00a00000 /* a page, and nothing behind it for a start */
 #define BEHIND (PAGE + PAGE_SIZE)
@@ -22,12 +18,12 @@ static u32 faults;
 
 static void command(u8 code, u32 lba)
 {
-	out8(COUNT, 1);
+	out8(IDE_COUNT, 1);
 	for (u32 i = 0; i < 3; i++)
-		out8(COUNT + 1 + i, lba >> 8 * i);
-	out8(COUNT + 4, 0xe0);
-	out8(STATUS, code);
-	while (in8(SILENT) & BSY)
+		out8(IDE_COUNT + 1 + i, lba >> 8 * i);
+	out8(IDE_COUNT + 4, 0xe0);
+	out8(IDE_STATUS, code);
+	while (in8(IDE_CONTROL) & IDE_BSY)
 		;
 }
 
@@ -67,7 +63,7 @@ static void try_in(u32 lba, u32 before)
 
 	hide();
 	command(0x20, lba);
-	asm volatile("rep insw" : "+D"(at), "+c"(count), "+S"(lba) : "d"(DATA) : "memory");
+	asm volatile("rep insw" : "+D"(at), "+c"(count), "+S"(lba) : "d"(IDE_DATA) : "memory");
 	print("in: left %u moved %u good %u\n", count, (u32)at - (u32)to,
 		good((u32 *)to, secret(lba)));
 }
@@ -83,14 +79,14 @@ static void try_out(u32 lba, u32 before)
 		from[i] = secret(lba + 5000) + i;
 	hide();
 	command(0x30, lba);
-	asm volatile("rep outsl" : "+S"(at), "+c"(count), "+D"(lba) : "d"(DATA) : "memory");
-	while (in8(SILENT) & BSY)
+	asm volatile("rep outsl" : "+S"(at), "+c"(count), "+D"(lba) : "d"(IDE_DATA) : "memory");
+	while (in8(IDE_CONTROL) & IDE_BSY)
 		;
 	print("out: left %u moved %u\n", count, (u32)at - (u32)from);
 	at = (void *)PAGE;
 	count = WORDS;
 	command(0x20, lba);
-	asm volatile("rep insl" : "+D"(at), "+c"(count) : "d"(DATA) : "memory");
+	asm volatile("rep insl" : "+D"(at), "+c"(count) : "d"(IDE_DATA) : "memory");
 	print("written: good %u\n", good((u32 *)PAGE, secret(lba + 5000)));
 }
 
@@ -101,7 +97,7 @@ static void try_downwards(u32 lba)
 	void *at = &buffer[WORDS - 1];
 
 	command(0x20, lba);
-	asm volatile("std; rep insl; cld" : "+D"(at), "+c"(count) : "d"(DATA) : "memory");
+	asm volatile("std; rep insl; cld" : "+D"(at), "+c"(count) : "d"(IDE_DATA) : "memory");
 	for (u32 i = 0; i < WORDS; i++)
 		n += buffer[WORDS - 1 - i] == secret(lba) + i;
 	print("downwards: left %u moved %d good %u\n", count, at - (void *)&buffer[WORDS - 1], n);
@@ -113,7 +109,7 @@ static void try_16_bit(u32 lba)
 	u32 at = 0xabc06000, count = 0xdef00000 | WORDS;
 
 	command(0x20, lba);
-	asm volatile("addr16 rep insl" : "+D"(at), "+c"(count) : "d"(DATA) : "memory");
+	asm volatile("addr16 rep insl" : "+D"(at), "+c"(count) : "d"(IDE_DATA) : "memory");
 	print("16 bits: edi %x ecx %x good %u\n", at, count, good((u32 *)0x6000, secret(lba)));
 }
 
@@ -132,8 +128,8 @@ static void try_code(u32 lba)
 		memcpy(&code[i][1], &value, 4);
 		code[i][5] = 0xc3;
 		command(0x30, lba + i);
-		asm volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(DATA) : "memory");
-		while (in8(SILENT) & BSY)
+		asm volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(IDE_DATA) : "memory");
+		while (in8(IDE_CONTROL) & IDE_BSY)
 			;
 	}
 	for (u32 i = 0; i < 4; i++) {
@@ -141,7 +137,7 @@ static void try_code(u32 lba)
 		u32 count = WORDS;
 
 		command(0x20, lba + i % 2);
-		asm volatile("rep insl" : "+D"(to), "+c"(count) : "d"(DATA) : "memory");
+		asm volatile("rep insl" : "+D"(to), "+c"(count) : "d"(IDE_DATA) : "memory");
 		value = ((u32(*)(void))PAGE)();
 		print("code: %08x\n", value);
 	}
@@ -154,7 +150,7 @@ PROBE(ide_string)
 	page_map(directory, PAGE, (u32)page_alloc(), PTE_W);
 	page_map(directory, BEHIND, (u32)page_alloc(), PTE_W);
 	trap_set(VECTOR_PF, on_fault);
-	out8(SILENT, 2); /* no interrupts */
+	out8(IDE_CONTROL, 2); /* no interrupts */
 	PROBE_STOP(1);
 	page_on(directory);
 	try_in(20, 100);

@@ -110,10 +110,9 @@ struct soft {
 	u32 reported;      /* breakpoints that the last of our steps has reported */
 	bool stepping;     /* the real TF is ours, for one instruction */
 	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
-	struct chosen
-		followed[FOLLOWED_KEPT]; /* what data registers were found to hold, by selector */
-	bool unusual;                    /* these segments are not what translated code counts on */
-	u16 loaded[SREG_COUNT];          /* the real selectors that the last entry loaded */
+	struct chosen followed[FOLLOWED_KEPT]; /* what data selectors were found to lead to */
+	bool unusual;           /* these segments are not what translated code counts on */
+	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
 	u32 cr4_features;
 	char reason[160]; /* of EXIT_UNSUPPORTED, when it names an instruction */
 };
@@ -147,6 +146,15 @@ void soft_select(struct soft *);
 void soft_load(struct soft *, enum soft_way, u32 host_eip);
 /* Copies the frame of the last trap into the vcpu: registers, flags, segments that changed. */
 void soft_store(struct soft *);
+/*
+ * Takes selectors that were chosen before for these segments, at this level. False, and nothing done, if
+ * they were not, or if more is to be loaded.
+ */
+bool soft_reload_level(struct soft *, enum table_level, const struct segment seg[SREG_COUNT]);
+/* After that: makes the real processor ready for the vcpu's level, but for general registers and EIP. */
+void soft_enter_level(struct soft *, enum soft_way);
+/* The data segments that the guest may have loaded without a trap. */
+void soft_follow_data(struct soft *);
 /* Acts on what an instruction changed (a set of enum effect). */
 void soft_apply(struct soft *, unsigned effects);
 /* A watched frame that holds a descriptor table was written; perhaps beside the table. */
@@ -169,16 +177,6 @@ enum step soft_trap(struct soft *, struct exit *);
 enum step soft_emulate(struct soft *, struct exit *);
 /* Goes on with the instruction whose access the vmm has answered in `exit`. */
 enum step soft_resume(struct soft *, struct exit *);
-
-/*
- * Takes selectors that were chosen before for these segments, at this level. False, and nothing done, if
- * they were not, or if more is to be loaded.
- */
-bool soft_reload_level(struct soft *, enum table_level, const struct segment seg[SREG_COUNT]);
-/* After that: makes the real processor ready for the vcpu's level, but for general registers and EIP. */
-void soft_enter_level(struct soft *, enum soft_way);
-/* The data segments that the guest may have loaded without a trap. */
-void soft_follow_data(struct soft *);
 
 /* --- soft_pass.c --- */
 

@@ -90,7 +90,6 @@ enum soft_way soft_choose_way(struct soft *s)
 	const struct vcpu *v = s->vcpu;
 
 	soft_select(s);
-
 	if (s->alone)
 		return WAY_ALONE;
 	if (!s->xlate.cache)

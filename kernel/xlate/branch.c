@@ -72,8 +72,8 @@ static enum flow jump_to_target(struct emitter *e)
 	emit8(e, 0xb7);
 	emit8(e, ECX << 3 | 5);
 	emit32(e, STATE(target));
-	emit8(e,
-		0x65); /* JMP gs:slot[ECX * 4]: ModRM 24 is /4 with SIB, SIB 8d is ECX * 4 + disp32 */
+	/* JMP gs:slot[ECX * 4]: ModRM 24 is /4 with SIB, SIB 8d is ECX * 4 + disp32 */
+	emit8(e, 0x65);
 	emit8(e, 0xff);
 	emit8(e, 0x24);
 	emit8(e, 0x8d);

@@ -182,14 +182,6 @@ static void enter_pages(struct xlate *x, struct xlate_block *b, const struct xla
 	}
 }
 
-static void count_block(struct xlate *x, const struct xlate_block *b)
-{
-	x->counts.blocks++;
-	x->counts.instructions += b->count;
-	x->counts.guest_bytes += b->guest_bytes;
-	x->counts.host_bytes += b->end - b->host;
-}
-
 void xlate_patch(struct xlate *x, u32 patch, u32 to)
 {
 	struct emitter e = {xlate_code_at(x, patch), patch};
@@ -251,7 +243,7 @@ struct xlate_block *xlate_translate(struct xlate *x, const struct xlate_source *
 	b->next = *head;
 	*head = b;
 	enter_pages(x, b, from);
-	count_block(x, b);
+	x->counts.blocks++;
 	if (b->gate)
 		take_slot(x, b);
 	return b;

@@ -71,16 +71,3 @@ struct xlate_where xlate_where(struct xlate *x, u32 host)
 		.eip = x->memory.state->target,
 	};
 }
-
-u32 xlate_host_of(const struct xlate_block *b, u32 eip)
-{
-	u32 host = b->host, at = b->eip;
-
-	for (unsigned i = 0; i < b->count; i++) {
-		if (at == eip)
-			return host;
-		at += b->map[i].guest & ~XLATE_COVERED;
-		host += b->map[i].host;
-	}
-	return 0;
-}

@@ -104,8 +104,8 @@ struct xlate_block {
 };
 
 struct xlate_counts {
-	u32 blocks, instructions, guest_bytes, host_bytes; /* translated, ever */
-	u32 links;
+	u32 blocks;  /* translated, ever */
+	u32 links;   /* of exits to them */
 	u32 flushes; /* of everything, mostly for want of room */
 	u32 dropped; /* blocks that died alone */
 };
@@ -185,8 +185,6 @@ struct xlate_where {
 };
 
 struct xlate_where xlate_where(struct xlate *, u32 host);
-/* The host address of guest instruction EIP in the block, or 0 if none begins there. */
-u32 xlate_host_of(const struct xlate_block *, u32 eip);
 
 /* --- invalidate.c: what ends a block's life --- */
 
