@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "xlate/xlate.h"
+#include "xlate/cache.h"
 
 #define AT    0xc0100000u /* where the guest's code is linked, frame 0x100 */
 #define HOST  0x70000000u
@@ -408,6 +408,36 @@ static void a_full_cache_begins_anew(void **state)
 	assert_int_equal(count_pages(xlate_next_page), 0);
 }
 
+/* Where a gate sends on what it does not let in. */
+static u32 behind(u32 gate)
+{
+	return leads_to(&(struct xlate_exit){.patch = gate + GATE_ELSE});
+}
+
+static void gates_that_share_a_slot_are_tried_in_turn(void **state)
+{
+	const u32 *slot = &memory.state->slot[AT % XLATE_SLOTS];
+	struct xlate_source far = source(AT);
+	struct xlate_block *a, *b;
+	u32 miss = *slot;
+
+	PUT(AT, "\xf4");
+	far.eip = far.linear = AT + XLATE_SLOTS;
+	a = xlate_open_gate(x, translate(AT));
+	b = xlate_open_gate(x, xlate_translate(x, &far));
+	for (unsigned again = 0; again < 2; again++) {
+		assert_int_equal(*slot, b->gate);
+		assert_int_equal(behind(b->gate), a->gate);
+		assert_int_equal(behind(a->gate), miss);
+		xlate_open_gate(x, a); /* it is open: nothing changes, and no ring is made */
+	}
+	xlate_drop_page(x, b->page[0]);
+	assert_int_equal(*slot, miss);
+	xlate_open_gate(x, a);
+	assert_int_equal(*slot, a->gate);
+	assert_int_equal(behind(a->gate), miss);
+}
+
 /* Short blocks, then long ones for as long as they fit: there is room for half of the gates. */
 static void a_gate_without_room_empties_the_cache(void **state)
 {
@@ -447,7 +477,8 @@ int main(void)
 		unit(the_last_instruction_may_cross_a_page), unit(exits_are_linked_and_unlinked),
 		unit(a_block_may_lead_to_itself), unit(writes_to_code), unit(an_alias_dies_too),
 		unit(a_page_that_is_mapped_elsewhere), unit(pages_are_listed),
-		unit(a_gate_is_checked_and_goes), unit(a_full_cache_begins_anew),
+		unit(a_gate_is_checked_and_goes), unit(gates_that_share_a_slot_are_tried_in_turn),
+		unit(a_full_cache_begins_anew),
 		cmocka_unit_test_setup_teardown(
 			a_gate_without_room_empties_the_cache, start_larger, stop)};
 
