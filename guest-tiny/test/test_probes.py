@@ -174,6 +174,12 @@ EXPECTED = {
         bitmap: in, 2 bytes: vector 13 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
         bitmap: beyond: vector 13 error 0 eip +10 cs 1b flags 0 eax {S} ss 23 esp -4
         bitmap: cli: vector 13 error 0 eip +5 cs 1b flags 0 eax {S} ss 23 esp -4""",
+    "clock": """
+        flags: 0 wrong
+        steps back: 0
+        10 ms: 10""",
+    "strict_clock": """
+        kernel: 1234 program: 1234""",
     "far": """
         jump: vector 3 error 0 eip +13 cs 30 flags 0 eax {S}
         jump to conforming: vector 3 error 0 eip +13 cs 38 flags 0 eax {S}
@@ -749,7 +755,7 @@ EXPECTED = {
 }
 # fmt: on
 
-CAVE_ONLY = {"strict", "strict_devices", "strict_limits", "strict_steps", "mmio", "modules"}
+CAVE_ONLY = {"strict", "strict_clock", "strict_devices", "strict_limits", "strict_steps", "mmio", "modules"}
 # What direct execution cannot do, and why; a translated kernel must do it all.
 NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",

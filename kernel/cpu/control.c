@@ -69,13 +69,15 @@ u32 control_real_cr0(const struct vcpu *v, bool owns_fpu)
 }
 
 /*
- * TSD makes RDTSC trap and UMIP SGDT and its like, so that the guest gets its own answers. The
- * shadow tables use neither large nor global pages. OSXSAVE is never on: no state beyond FXSAVE's
- * may be alive in the guest.
+ * TSD makes RDTSC trap and UMIP SGDT and its like, so that the guest gets its own answers; translated
+ * code computes the one from the real TSC. The shadow tables use neither large nor global pages.
+ * OSXSAVE is never on: no state beyond FXSAVE's may be alive in the guest.
  */
-u32 control_real_cr4(const struct vcpu *v, u32 features)
+u32 control_real_cr4(const struct vcpu *v, u32 features, bool translated)
 {
-	return ((v->cr4 & (CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT)) | CR4_TSD | CR4_UMIP) & features;
+	u32 cr4 = (v->cr4 & (CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT)) | CR4_UMIP;
+
+	return (translated ? cr4 : cr4 | CR4_TSD) & features;
 }
 
 /*

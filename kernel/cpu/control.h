@@ -20,10 +20,10 @@ void control_set_cr3(struct vcpu *, struct emulation *, u32 value);
 /*
  * The real CR0 and CR4 while this vcpu runs in ring 3, composed from what the guest asked for and
  * what the engine needs. `owns_fpu`: the real FPU holds this vcpu's state. `features`: the CR4 bits
- * that the real processor has.
+ * that the real processor has. `translated`: what runs is a translation.
  */
 u32 control_real_cr0(const struct vcpu *, bool owns_fpu);
-u32 control_real_cr4(const struct vcpu *, u32 features);
+u32 control_real_cr4(const struct vcpu *, u32 features, bool translated);
 
 /*
  * The guest's CPUID: one table, whatever the host is. EAX and ECX in, EAX EBX ECX EDX out (SDM 2A

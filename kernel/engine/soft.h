@@ -73,6 +73,8 @@ struct soft_xlate {
 	struct xlate_where where; /* where ring 3 was left; block NULL: nowhere */
 	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
 	u32 *window;              /* the directory entries of the kernel's root */
+	u64 clock_zero; /* real nanosecond of the TSC's 0 by which the state has its clock */
+	bool clock_due; /* a real interrupt has come since: it needs a later moment */
 };
 
 /* The selector that makes a real register hold what the guest's does. */

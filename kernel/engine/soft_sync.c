@@ -6,6 +6,7 @@
 #include "cpu/segment.h"
 #include "hw/cpu.h"
 #include "hw/insn.h"
+#include "hw/timer.h"
 
 /* What the real registers hold now; writing them is dear, so they are written when they differ. */
 static struct {
@@ -43,7 +44,7 @@ void soft_release_fpu(struct soft *s)
 static void load_control(struct soft *s)
 {
 	u32 cr0 = control_real_cr0(s->vcpu, soft_owns_fpu(s));
-	u32 cr4 = control_real_cr4(s->vcpu, s->cr4_features);
+	u32 cr4 = control_real_cr4(s->vcpu, s->cr4_features, s->way == WAY_TRANSLATED);
 	u32 cr3 = shadow_root(&s->shadow, s->vcpu->cpl == 0 ? ROOT_KERNEL : ROOT_USER).v;
 
 	if (cr0 != real.cr0)
@@ -223,9 +224,29 @@ bool soft_reload_level(struct soft *s, enum table_level level, const struct segm
 	return true;
 }
 
+/*
+ * RDTSC in translated code goes on from a moment less than 2^32 ticks ago: a real interrupt, the alarm at
+ * least (hw/timer.h), comes far more often than that.
+ */
+static void load_clock(struct soft *s, u64 zero)
+{
+	struct timer_moment now = timer_moment();
+	struct xlate_state *state = s->xlate.state;
+
+	state->clock_from = now.ticks;
+	state->clock_scale = now.scale;
+	state->clock_base = now.ns - zero;
+	s->xlate.clock_zero = zero;
+	s->xlate.clock_due = false;
+}
+
 static void load_state(struct soft *s)
 {
 	struct xlate_state *state = s->xlate.state;
+	u64 clock_zero = s->vcpu->clock_zero - s->vcpu->tsc_offset;
+
+	if (s->xlate.clock_due || clock_zero != s->xlate.clock_zero)
+		load_clock(s, clock_zero);
 
 	state->vif = s->vcpu->eflags & EFLAGS_IF;
 	state->intr = s->vcpu->intr ? EFLAGS_IF : 0;

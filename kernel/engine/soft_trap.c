@@ -263,6 +263,7 @@ enum step soft_trap(struct soft *s, struct exit *exit)
 		return late_breakpoint(s, exit);
 	if (vector >= VECTOR_IRQ) {
 		s->counts.interrupts++;
+		s->xlate.clock_due = true;
 		soft_blame(s, CAUSE_INTERRUPT);
 		exit->kind = EXIT_INTERRUPT;
 		exit->value = vector;

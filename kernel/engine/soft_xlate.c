@@ -90,6 +90,7 @@ const char *soft_xlate_attach(struct soft *s)
 		       "or give QEMU more (-m)";
 	x->state = memory.state;
 	x->cache = xlate_init(&memory);
+	x->clock_due = true;
 	fill_descriptors(s->tables.gdt.slot[TABLE_KERNEL]);
 	descriptor_refuse(&s->tables, (u32 *)memory.state->refused);
 	return NULL;

@@ -46,12 +46,24 @@ void timer_init(void)
 	interrupt_unmask(HOST_TIMER);
 }
 
-u64 timer_now(void)
+static u64 time_at(u64 tsc)
 {
-	u64 ticks = read_tsc() - start;
+	u64 ticks = tsc - start;
 	u64 low = (ticks & 0xffffffff) * scale, high = (ticks >> 32) * scale;
 
 	return (high << 8) + (low >> 24);
+}
+
+u64 timer_now(void)
+{
+	return time_at(read_tsc());
+}
+
+struct timer_moment timer_moment(void)
+{
+	u64 tsc = read_tsc();
+
+	return (struct timer_moment){.ns = time_at(tsc), .ticks = tsc, .scale = scale};
 }
 
 void timer_alarm(u64 when)

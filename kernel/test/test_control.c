@@ -167,14 +167,15 @@ static void real_cr4_traps_what_the_guest_asks_for_and_never_more_than_there_is(
 		u32 guest = 1u << bit;
 
 		v.cr4 = guest;
-		assert_int_equal(
-			control_real_cr4(&v, ALL_CR4), CR4_TSD | CR4_UMIP | (guest & guests));
-		assert_int_equal(
-			control_real_cr4(&v, ALL_CR4 & ~CR4_UMIP), CR4_TSD | (guest & guests));
-		assert_int_equal(control_real_cr4(&v, 0), 0);
+		assert_int_equal(control_real_cr4(&v, ALL_CR4, false),
+			CR4_TSD | CR4_UMIP | (guest & guests));
+		assert_int_equal(control_real_cr4(&v, ALL_CR4, true), CR4_UMIP | (guest & guests));
+		assert_int_equal(control_real_cr4(&v, ALL_CR4 & ~CR4_UMIP, false),
+			CR4_TSD | (guest & guests));
+		assert_int_equal(control_real_cr4(&v, 0, false), 0);
 	}
 	v.cr4 = ALL_CR4;
-	assert_int_equal(control_real_cr4(&v, ALL_CR4), CR4_TSD | CR4_UMIP | guests);
+	assert_int_equal(control_real_cr4(&v, ALL_CR4, false), CR4_TSD | CR4_UMIP | guests);
 }
 
 static void cpuid_answers_a_leaf_beyond_the_highest_as_that_one(void **state)

@@ -15,7 +15,7 @@
 /* Those that are not copied; and those whose call-outs the templates of random_insn.h have not. */
 static const char *const sensitive[] = {"9C", "9D", "FA", "FB", "0E", "1E", "8C /0-5", "E8 iz",
 	"E9 iz", "EB ib", "C2 iw", "C3", "FF /2", "FF /4", "FF /6", "70+16 ib", "0F 80+16 iz",
-	"E0+4 ib", "0F 01 /4", "0F 20 /0d", "0F A2", "FF /2m", "FF /4m"};
+	"E0+4 ib", "0F 01 /4", "0F 20 /0d", "0F A2", "FF /2m", "FF /4m", "0F 31", "E6 ib"};
 
 static bool is_string(const struct insn *i)
 {
@@ -59,6 +59,7 @@ static void random_registers(struct machine *m)
 		below(4) ? 0xe104 + below(0x7c0) : ALIGN_UP(operand(), PAGE_SIZE) + 4 - below(9);
 	m->v.eflags = EFLAGS_FIXED | (random32() & COMPARED & ~EFLAGS_NT);
 	m->v.eip = CODE + below(PAGE_SIZE);
+	m->v.tsc = (u64)random32() << 32 | random32();
 	m->v.event.kind = EVENT_NONE;
 	m->v.shadow = false;
 }

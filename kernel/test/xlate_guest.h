@@ -224,6 +224,7 @@ static void machine_enter(struct machine *m, u32 host, unsigned most)
 	m->memory.state->cr[2] = m->v.cr2;
 	m->memory.state->cr[3] = m->v.cr3;
 	m->memory.state->cr[4] = m->v.cr4;
+	m->memory.state->clock_base = m->v.tsc; /* and clock_scale is 0: it stands still */
 	uc_context_restore(m->uc, m->fresh);
 	uc_set(m, UC_X86_REG_EAX, m->v.cr3);
 	machine_run(m, LOAD_CR3, 1); /* the pages may be others than they were */

@@ -5,6 +5,7 @@
  *   flags.c      CLI STI PUSHF POPF: the virtual interrupt flag
  *   branch.c     near jumps, calls and returns: to other blocks
  *   segments.c   segment registers and VERW: what is real in ring 3, and what is not
+ *   clock.c      RDTSC: the machine's clock, and the delay that kernels make by a port
  *
  * In each sequence the accesses to the guest's memory come while its registers are its own, so that
  * a fault leaves nothing half done. Where ECX or the flags are borrowed nothing can fault any more.
@@ -64,6 +65,8 @@ enum flow translate_load_segment(struct translation *);
 enum flow translate_push_segment(struct translation *);
 enum flow translate_pop_segment(struct translation *);
 enum flow translate_group_6(struct translation *);
+enum flow translate_rdtsc(struct translation *);
+enum flow translate_out_immediate(struct translation *);
 
 /* branch.c: a jump to a guest address that is known, at the end of a block. */
 void translate_exit(struct translation *, u32 target);

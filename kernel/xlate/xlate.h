@@ -16,7 +16,7 @@
  * its last access that may fault, all that the guest can see is as before its instruction.
  *
  *   emit.h        machine code, byte by byte
- *   translate.c   one block: what each instruction becomes, with flags.c, branch.c and segments.c
+ *   translate.c   one block: what each instruction becomes, with flags.c, branch.c, segments.c, clock.c
  *   cache.c       all blocks: room, look-up, chaining
  *   invalidate.c  what ends a block's life
  *   where.c       from the address of a trap back to the guest's instruction
@@ -43,7 +43,11 @@ struct xlate_state {
 	u32 ecx;        /* the guest's, while a translation uses the register */
 	u32 cs, ss, gs; /* the selectors that reading these gives */
 	u32 cr[5];      /* the control registers, by number */
-	u32 unused[PAGE_SIZE / 4 - 12];
+	u32 eax, flags; /* the guest's and its flags, while RDTSC computes */
+	/* The guest's TSC is clock_base + ((real TSC - clock_from) * clock_scale >> 24): clock.c. */
+	u32 clock_from, clock_scale;
+	u64 clock_base;
+	u32 unused[PAGE_SIZE / 4 - 18];
 	/* Read-only in ring 3: the host address to try for such a `target`; */
 	u32 slot[XLATE_SLOTS];
 	u8 refused[XLATE_SLOTS]; /* whether a selector is not to be loaded (cpu/descriptor.h) */
