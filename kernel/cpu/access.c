@@ -57,28 +57,6 @@ enum step access_segment(
 	return STEP_DONE;
 }
 
-/*
- * The short way, which nearly all accesses take: bytes within a page of RAM that the TLB knows, and
- * nobody who wants to hear of a write. NULL: it has to be the long way.
- */
-static inline void *find_bytes(
-	struct vcpu *v, gva_t linear, unsigned bytes, enum access access, unsigned cpl)
-{
-	const struct tlb_entry *e = tlb_find(&v->tlb, linear, access, cpl);
-	unsigned offset = linear.v & PAGE_MASK;
-
-	if (!e || !(e->frame & TLB_RAM) || offset + bytes > PAGE_SIZE)
-		return NULL;
-	if (access == ACCESS_WRITE && gmem_watchers(v->mem, e->frame >> PAGE_SHIFT))
-		return NULL;
-	return (u8 *)v->mem->map(v->mem, e->frame >> PAGE_SHIFT) + offset;
-}
-
-void *access_known(struct vcpu *v, gva_t linear, unsigned bytes, enum access access, unsigned cpl)
-{
-	return find_bytes(v, linear, bytes, access, cpl);
-}
-
 /* Words, since most copies are of one to six. The builtin is one instruction, aligned or not. */
 static inline void copy(void *target, const void *source, unsigned bytes)
 {
@@ -125,7 +103,7 @@ static inline enum step translate_page(
 		return walk_page(v, linear, bytes, how, span);
 	span->at = gpa((e->frame & PTE_FRAME) | (linear.v & PAGE_MASK));
 	span->bytes = bytes;
-	span->ram = e->frame & TLB_RAM;
+	span->ram = e->at;
 	return STEP_DONE;
 }
 
@@ -219,7 +197,7 @@ enum step access_read(
 	const void *bytes;
 
 	TRY(access_segment(v, seg, offset, size, false, &linear));
-	bytes = find_bytes(v, linear, size, ACCESS_READ, v->cpl);
+	bytes = access_known(v, linear, size, ACCESS_READ, v->cpl);
 	if (bytes) {
 		*value = 0;
 		copy(value, bytes, size);
@@ -248,7 +226,7 @@ enum step access_write(
 	void *bytes;
 
 	TRY(access_segment(v, seg, offset, size, true, &linear));
-	bytes = find_bytes(v, linear, size, ACCESS_WRITE, v->cpl);
+	bytes = access_known(v, linear, size, ACCESS_WRITE, v->cpl);
 	if (bytes) {
 		copy(bytes, &value, size);
 		return STEP_DONE;
@@ -315,7 +293,7 @@ static enum step access_long_way(struct vcpu *v, gva_t linear, void *buffer, uns
 enum step access_linear(struct vcpu *v, gva_t linear, void *buffer, unsigned bytes,
 	enum access access, unsigned cpl)
 {
-	void *found = find_bytes(v, linear, bytes, access, cpl);
+	void *found = access_known(v, linear, bytes, access, cpl);
 
 	if (!found)
 		return access_long_way(v, linear, buffer, bytes, access, cpl);

@@ -42,10 +42,22 @@ u32 access_run(
 	struct vcpu *, enum sreg, u32 offset, unsigned size, u32 count, bool write, gpa_t *at);
 
 /*
- * The bytes themselves, if they lie within a page of RAM that the TLB knows for such an access, and
- * nobody wants to hear of a write; else NULL. Valid until the next access.
+ * The short way, which nearly all accesses take: the bytes themselves, if they lie within a page of RAM that
+ * the TLB knows for such an access, and nobody wants to hear of a write; else NULL. Valid until the next
+ * access that is not known.
  */
-void *access_known(struct vcpu *, gva_t, unsigned bytes, enum access, unsigned cpl);
+static inline void *access_known(
+	struct vcpu *v, gva_t linear, unsigned bytes, enum access access, unsigned cpl)
+{
+	const struct tlb_entry *e = tlb_find(&v->tlb, linear, access, cpl);
+	unsigned offset = linear.v & PAGE_MASK;
+
+	if (!e || !e->at || offset + bytes > PAGE_SIZE)
+		return NULL;
+	if (access == ACCESS_WRITE && gmem_watchers(v->mem, e->frame >> PAGE_SHIFT))
+		return NULL;
+	return e->at + offset;
+}
 
 /* A device's register. */
 enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);

@@ -24,8 +24,11 @@ static inline bool segment_is_writable(const struct segment *s)
 
 static inline bool segment_equal(const struct segment *a, const struct segment *b)
 {
-	return a->selector == b->selector && a->attr == b->attr && a->base == b->base &&
-	       a->limit == b->limit;
+	u32 x, y; /* selector and attributes */
+
+	__builtin_memcpy(&x, a, sizeof x);
+	__builtin_memcpy(&y, b, sizeof y);
+	return x == y && a->base == b->base && a->limit == b->limit;
 }
 
 static inline bool selector_is_null(u16 selector)

@@ -46,10 +46,12 @@ static const char *attach(struct vcpu *v, bool translate)
 	v->mem->written = frame_written;
 	s->vcpu = v;
 	s->cr4_features = cpu_cr4_features();
-	s->rebuild[0] = s->rebuild[1] = true;
+	s->due = DUE_GDT | DUE_LDT;
 	descriptor_init(&s->tables, tables);
-	for (unsigned level = 0; level < TABLE_COUNT; level++)
+	for (unsigned level = 0; level < TABLE_COUNT; level++) {
 		cpu_fill_gdt(s->tables.gdt.slot[level]);
+		cpu_fill_ldt(s->tables.gdt.slot[level], s->tables.ldt.slot[level]);
+	}
 	shadow_init(&s->shadow, v->mem, shadow, memory_physical(shadow), shadow_size);
 	if (translate) {
 		wrong = soft_xlate_attach(s);
@@ -168,12 +170,15 @@ static enum step go_on(struct soft *s, struct exit *exit)
 static enum step deliver(struct soft *s, struct exit *exit)
 {
 	struct event event = s->vcpu->event;
-	unsigned cpl = s->vcpu->cpl;
-	enum step step = event_deliver(s->vcpu, exit);
+	enum table_level from = descriptor_level(s->vcpu);
+	enum step step;
 
-	s->reselect = s->reload = true;
-	if (event.kind == EVENT_SOFTWARE && step == STEP_DONE)
-		soft_pass_in(s, &event, cpl);
+	if (soft_pass_deliver(s))
+		return STEP_DONE;
+	step = event_deliver(s->vcpu, exit);
+	s->due |= DUE_SEGMENTS;
+	if (step == STEP_DONE)
+		soft_pass_in(s, &event, from);
 	return step;
 }
 
@@ -182,6 +187,10 @@ static void soft_run(struct vcpu *v, struct exit *exit)
 	struct soft *s = soft_of(v);
 	enum step step = STEP_DONE;
 
+	if (!soft_real_is_loaded(s))
+		s->due |= DUE_MACHINE;
+	if (v->clock_zero != s->xlate.clock_zero) /* its clock has stood */
+		s->xlate.clock_due = true;
 	if (s->asked)
 		step = soft_resume(s, exit);
 	while (step != STEP_EXIT) {

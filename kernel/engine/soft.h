@@ -4,9 +4,11 @@
  *
  *   soft.c        the loop: deliver, enter, trap, settle or exit
  *   soft_way.c    the choice: which way the next instructions are run
- *   soft_sync.c   between the vcpu and the real registers
+ *   soft_sync.c   between the vcpu and the frame: in before each entry, out after each trap
+ *   soft_segments.c   what the real segment registers hold
+ *   soft_real.c   control and debug registers, tables, the FPU
  *   soft_trap.c   what each trap means
- *   soft_pass.c   the short way for a program's INT n, and back
+ *   soft_pass.c   the short way into the guest's kernel, and back
  *   soft_fetch.c  the instruction that trapped
  *   soft_xlate.c  the code cache: filled, entered, left
  */
@@ -46,22 +48,36 @@ enum soft_way {
 	WAY_EMULATED,   /* one instruction by cpu_emulate() */
 };
 
-/* What soft_pass.c remembers of the way between a program and its kernel. */
-struct soft_pass {
-	bool in, out; /* whether it remembers */
-
-	/* INT n: what it looked at, */
+/* How an event went through the guest's IDT the last time: */
+struct soft_way_in {
+	bool known;
+	/* what was looked at, */
+	enum event_kind kind;
 	u8 vector;
 	struct table_register idtr;
-	struct segment tr;
+	struct segment tr; /* this and SS0: from a program */
 	struct descriptor gate;
 	u16 ss0;
 	/* and where it led. */
 	struct segment code, stack;
 	u32 eip, eflags_cleared;
+};
 
-	/* IRET: the segments that it went back to. */
-	struct segment user_code, user_stack;
+#define WAYS_KEPT 16u /* from either level */
+
+/* What soft_pass.c remembers of the ways into the guest's kernel, and back. */
+struct soft_pass {
+	struct soft_way_in in[TABLE_COUNT][WAYS_KEPT]; /* from this level, by vector */
+	/* The segments that IRET went back to, by level; attr 0: it has not yet. */
+	struct segment code[TABLE_COUNT], stack[TABLE_COUNT];
+	u32 remembered; /* the descriptors of all these segments, as in soft.remembered */
+};
+
+/* What the real processor's registers hold, or are to hold. */
+struct soft_real {
+	u32 cr0, cr3, cr4;
+	struct descriptor *gdt;
+	bool has_ldt;
 };
 
 /* What a machine whose kernel is translated has besides. */
@@ -73,15 +89,23 @@ struct soft_xlate {
 	struct xlate_where where; /* where ring 3 was left; block NULL: nowhere */
 	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
 	u32 *window;              /* the directory entries of the kernel's root */
-	u64 clock_zero; /* real nanosecond of the TSC's 0 by which the state has its clock */
-	bool clock_due; /* a real interrupt has come since: it needs a later moment */
+	u64 clock_zero;           /* the vcpu's, by which the state has its clock */
+	bool clock_due;           /* the state needs a later moment, or another clock */
 };
 
 /* The selector that makes a real register hold what the guest's does. */
 struct chosen {
 	struct segment segment;
 	u16 selector;
-	bool valid;
+	bool valid, usual; /* usual: it is no stand-in's */
+};
+
+/* What the next entry of ring 3 must do, besides the general registers. */
+enum soft_due {
+	DUE_GDT = 1 << 0, /* read the guest's table again */
+	DUE_LDT = 1 << 1,
+	DUE_SEGMENTS = 1 << 2, /* choose what the segment registers hold */
+	DUE_MACHINE = 1 << 3,  /* load them, and control and debug registers and tables */
 };
 
 struct soft {
@@ -99,21 +123,21 @@ struct soft {
 	u32 written, streak; /* the watched frame written last, and how often in a row */
 	enum soft_way way;   /* of the last entry */
 
-	bool asked; /* the instruction in `emulation` waits for the vmm's answer */
-	/* What the next entry must do, besides the general registers: */
-	bool rebuild[2]; /* read the guest's GDT, LDT again */
-	bool loose[2]; /* its frames are not watched, and loads of segment registers trap instead */
-	bool reselect; /* choose what the segment registers hold */
-	bool reload;   /* any of this, or load control registers, debug registers or tables */
+	bool asked;   /* the instruction in `emulation` waits for the vmm's answer */
+	unsigned due; /* a set of enum soft_due */
+	/* Bit 0 GDT, 1 LDT: its frames are not watched, and loads of segment registers trap instead. */
+	unsigned loose;
 
 	bool straight;     /* the next instruction may follow the one that was emulated at once */
 	bool alone;        /* the next instruction is one that only the real processor knows */
 	unsigned in_a_row; /* instructions emulated since ring 3 was entered */
 	u32 reported;      /* breakpoints that the last of our steps has reported */
 	bool stepping;     /* the real TF is ours, for one instruction */
+	struct soft_real usual[TABLE_COUNT]; /* cr0 0: not composed since the machine was loaded */
 	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
 	struct chosen followed[FOLLOWED_KEPT]; /* what data selectors were found to lead to */
-	bool unusual;           /* these segments are not what translated code counts on */
+	u32 remembered; /* descriptors that `chosen` or `followed` knows of; bit n: n, n + 32, ... */
+	bool unusual;   /* these segments are not what translated code counts on */
 	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
 	u32 cr4_features;
 	char reason[160]; /* of EXIT_UNSUPPORTED, when it names an instruction */
@@ -142,26 +166,43 @@ void soft_segments_changed(struct soft *);
 
 /* --- soft_sync.c --- */
 
-/* Chooses what the real segment registers hold, if what the guest's hold has changed. */
-void soft_select(struct soft *);
 /* Makes the real processor and the frame hold what the guest's holds, to go on at `host_eip`. */
 void soft_load(struct soft *, enum soft_way, u32 host_eip);
 /* Copies the frame of the last trap into the vcpu: registers, flags, segments that changed. */
 void soft_store(struct soft *);
 /*
- * Takes selectors that were chosen before for these segments, at this level. False, and nothing done, if
- * they were not, or if more is to be loaded.
+ * After soft_choose_known(): makes the real processor ready for the vcpu's level, but for general registers and
+ * EIP.
  */
-bool soft_reload_level(struct soft *, enum table_level, const struct segment seg[SREG_COUNT]);
-/* After that: makes the real processor ready for the vcpu's level, but for general registers and EIP. */
 void soft_enter_level(struct soft *, enum soft_way);
-/* The data segments that the guest may have loaded without a trap. */
-void soft_follow_data(struct soft *);
 /* Acts on what an instruction changed (a set of enum effect). */
 void soft_apply(struct soft *, unsigned effects);
+
+/* --- soft_segments.c --- */
+
+/* Chooses what the real segment registers hold, if what the guest's hold has changed. */
+void soft_select(struct soft *);
+/*
+ * The same for the vcpu's data segments with this code and stack, at this level, if all was chosen before.
+ * False, and nothing done, if it was not, or if more is to be loaded.
+ */
+bool soft_choose_known(
+	struct soft *, enum table_level, const struct segment *code, const struct segment *stack);
+/* The segments, or only the data segments, that the guest may have loaded without a trap. */
+void soft_follow(struct soft *);
+void soft_follow_data(struct soft *);
 /* A watched frame that holds a descriptor table was written; perhaps beside the table. */
 void soft_descriptors_written(struct soft *, gpa_t address, u32 bytes);
 
+/* --- soft_real.c --- */
+
+/* Loads all of it, for the vcpu as it is; or what differs between its levels, when nothing else has changed. */
+void soft_real_load(struct soft *);
+void soft_real_load_level(struct soft *);
+/* Whether this machine was the last to load it. */
+bool soft_real_is_loaded(const struct soft *);
+/* The guest's debug registers are to be loaded again. */
+void soft_debug_changed(const struct soft *);
 /* Whether the real FPU holds this vcpu's state. */
 bool soft_owns_fpu(const struct soft *);
 /* Gives the real FPU to this vcpu; takes it away, so that vcpu->fpu is up to date. */
@@ -183,13 +224,17 @@ enum step soft_resume(struct soft *, struct exit *);
 /* --- soft_pass.c --- */
 
 /*
- * Settles an INT n of a program, or an IRET of its kernel, that is as the last one was: the frame then
- * goes on, the other way, and `*way` says which. False: it is a trap like all others.
+ * A protection fault: settles an INT n of a program, or an IRET of its kernel, that is as one before. The frame
+ * then goes on, the other way, and `*way` says which. False: it is a trap like all others.
  */
 bool soft_pass(struct soft *, enum soft_way *way);
-/* Both have just been done the long way, by an event and by an instruction. */
-void soft_pass_in(struct soft *, const struct event *, unsigned from_cpl);
+/* Delivers v->event as one before. False, and nothing done: event_deliver() must. */
+bool soft_pass_deliver(struct soft *);
+/* An event has just been delivered the long way, from that level; an IRET has been emulated. */
+void soft_pass_in(struct soft *, const struct event *, enum table_level from);
 void soft_pass_out(struct soft *);
+/* Descriptors of segments that are remembered may have changed. */
+void soft_pass_forget(struct soft *);
 
 /* --- soft_xlate.c --- */
 

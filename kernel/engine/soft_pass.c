@@ -1,11 +1,15 @@
 /*
- * The short way between a program and its kernel. A program calls its kernel by INT n and comes back
- * by IRET, again and again, and each time event_deliver() and cpu_emulate() look at a gate, a TSS and
- * descriptors. What they found the last time holds as long as the words that they looked at are the
- * same: these are compared here. The descriptors need no look, since writes to them are heard of. All
- * that is unusual (a trace flag, an interrupt that waits, a page that is not known) goes the long way.
+ * The short way into the guest's kernel, and back. The same few events enter a kernel again and again, and each
+ * time event_deliver() and cpu_emulate() look at a gate, a TSS and descriptors. What they found the last time
+ * holds as long as the words that they looked at are the same: these are compared here. The descriptors
+ * need no look, since writes to them are heard of. All that is unusual (a trace flag, an interrupt that waits, a
+ * page that is not known) goes the long way.
  *
- * The general registers stay in the frame, where the trap has put them.
+ *      a program's INT n  -->  call_kernel()      \
+ *                                                  enter_kernel()  -->  handler  -->  return_from_kernel()
+ *      any other event    -->  soft_pass_deliver() /
+ *
+ * With INT n and IRET the general registers stay in the frame, where the trap has put them.
  */
 #include "engine/soft.h"
 
@@ -15,43 +19,177 @@
 
 #define INT_BYTES 2u /* CD n */
 
-void soft_pass_in(struct soft *s, const struct event *event, unsigned from_cpl)
+static struct soft_way_in *find_way(struct soft *s, enum table_level from, u8 vector)
+{
+	return &s->pass.in[from][(vector ^ vector >> 4) % WAYS_KEPT];
+}
+
+static void remember(struct soft_pass *p, const struct segment *segment)
+{
+	p->remembered |= 1u << DESCRIPTOR_INDEX(segment->selector) % 32;
+}
+
+void soft_pass_forget(struct soft *s)
 {
 	struct soft_pass *p = &s->pass;
+
+	for (unsigned level = 0; level < TABLE_COUNT; level++) {
+		for (unsigned i = 0; i < WAYS_KEPT; i++)
+			p->in[level][i].known = false;
+		p->code[level].attr = 0;
+	}
+	p->remembered = 0;
+}
+
+/* Where every ESP has room above and below it, as far as its page goes. */
+static bool is_flat_stack(const struct segment *ss)
+{
+	return ss->limit == ~0u && (ss->attr & (ATTR_DB | ATTR_EXPAND | ATTR_CODE)) == ATTR_DB;
+}
+
+static const struct descriptor *known_gate(struct vcpu *v, u8 vector)
+{
+	return access_known(v, gva(v->idtr.base + vector * 8u), 8, ACCESS_READ, 0);
+}
+
+/* ESP0 and SS0 of the guest's TSS. */
+static const u32 *known_inner_stack(struct vcpu *v)
+{
+	u32 at = v->tr.base + offsetof(struct tss, esp0);
+
+	return access_known(v, gva(at), 8, ACCESS_READ, 0);
+}
+
+void soft_pass_in(struct soft *s, const struct event *event, enum table_level from)
+{
+	struct soft_way_in *w = find_way(s, from, event->vector);
 	struct vcpu *v = s->vcpu;
 	const struct descriptor *gate;
 	const u32 *tss;
 
-	p->in = false;
-	if (!s->xlate.cache || event->kind != EVENT_SOFTWARE || from_cpl != 3 || v->cpl != 0)
+	w->known = false;
+	if (v->cpl != 0 || event->vector == VECTOR_DB)
 		return;
-	gate = access_known(v, gva(v->idtr.base + event->vector * 8u), 8, ACCESS_READ, 0);
+	gate = known_gate(v, event->vector);
 	if (!gate)
 		return;
-	p->gate = *gate;
-	tss = access_known(v, gva(v->tr.base + offsetof(struct tss, esp0)), 8, ACCESS_READ, 0);
-	if (!tss)
-		return;
-	p->ss0 = tss[1];
-	p->vector = event->vector;
-	p->idtr = v->idtr;
-	p->tr = v->tr;
-	p->code = v->seg[CS];
-	p->stack = v->seg[SS];
-	p->eip = v->eip;
-	p->eflags_cleared = event_eflags_cleared(p->gate);
+	w->gate = *gate;
+	w->ss0 = 0;
+	if (from == TABLE_USER) {
+		tss = known_inner_stack(v);
+		if (!tss)
+			return;
+		w->ss0 = tss[1];
+	}
+	w->kind = event->kind;
+	w->vector = event->vector;
+	w->idtr = v->idtr;
+	w->tr = v->tr;
+	w->code = v->seg[CS];
+	w->stack = v->seg[SS];
+	w->eip = v->eip;
+	w->eflags_cleared = event_eflags_cleared(w->gate);
 	/* Another handler, if a fault came on the way to this one. */
-	p->in = v->eip == gate_offset(p->gate) && p->code.attr & p->stack.attr & ATTR_DB &&
-		p->stack.limit == ~0u;
+	w->known = v->eip == gate_offset(w->gate) && gate_is_32_bit(w->gate) &&
+		   w->code.attr & ATTR_DB && is_flat_stack(&w->stack);
+	remember(&s->pass, &w->code);
+	remember(&s->pass, &w->stack);
 }
 
 void soft_pass_out(struct soft *s)
 {
+	enum table_level level = descriptor_level(s->vcpu);
 	struct soft_pass *p = &s->pass;
 
-	p->user_code = s->vcpu->seg[CS];
-	p->user_stack = s->vcpu->seg[SS];
-	p->out = s->xlate.cache && s->vcpu->cpl == 3;
+	p->code[level] = s->vcpu->seg[CS];
+	p->stack[level] = s->vcpu->seg[SS];
+	remember(p, &p->code[level]);
+	remember(p, &p->stack[level]);
+}
+
+/* --- in --- */
+
+static bool is_same_gate(struct vcpu *v, const struct soft_way_in *w, const struct event *event)
+{
+	const struct descriptor *gate;
+
+	if (!w->known || w->vector != event->vector || w->kind != event->kind ||
+		w->idtr.base != v->idtr.base || w->idtr.limit != v->idtr.limit)
+		return false;
+	gate = known_gate(v, event->vector);
+	return gate && gate->low == w->gate.low && gate->high == w->gate.high;
+}
+
+/* The stack for a program's event. *esp: where it begins now. */
+static bool is_same_stack(struct vcpu *v, const struct soft_way_in *w, u32 *esp)
+{
+	const u32 *tss;
+
+	if (!segment_equal(&v->tr, &w->tr))
+		return false;
+	tss = known_inner_stack(v);
+	if (!tss || (u16)tss[1] != w->ss0)
+		return false;
+	*esp = tss[0];
+	return true;
+}
+
+/* The frame of SDM 3A figure 6-4, from its lowest word on. */
+static void write_frame(const struct vcpu *v, const struct event *event, u32 return_eip, u32 *word)
+{
+	if (event->has_error)
+		*word++ = event->error;
+	word[0] = return_eip;
+	word[1] = v->seg[CS].selector;
+	word[2] = event->kind == EVENT_EXCEPTION ? v->eflags | EFLAGS_RF : v->eflags;
+	if (v->cpl == 0)
+		return;
+	word[3] = v->gpr[ESP];
+	word[4] = v->seg[SS].selector;
+}
+
+/* Enters the handler as the last time; or does nothing. The vcpu's ESP and flags are up to date. */
+static inline bool enter_kernel(struct soft *s, const struct soft_way_in *w, enum table_level from,
+	const struct event *event, u32 return_eip)
+{
+	struct vcpu *v = s->vcpu;
+	const struct segment *stack = from == TABLE_USER ? &w->stack : &v->seg[SS];
+	u32 bytes = 4 * ((from == TABLE_USER ? 5 : 3) + event->has_error), esp = v->gpr[ESP], *word;
+
+	if (!is_same_gate(v, w, event))
+		return false;
+	if (from == TABLE_USER ? !is_same_stack(v, w, &esp)
+			       : !segment_equal(&v->seg[CS], &w->code) || !is_flat_stack(stack))
+		return false;
+	esp -= bytes;
+	word = access_known(v, gva(stack->base + esp), bytes, ACCESS_WRITE, 0);
+	if (!word || (from == TABLE_USER && !soft_choose_known(s, TABLE_KERNEL, &w->code, stack)))
+		return false;
+	write_frame(v, event, return_eip, word);
+	if (from == TABLE_USER) {
+		v->seg[CS] = w->code;
+		v->seg[SS] = *stack;
+		v->cpl = 0;
+	}
+	v->shadow = v->halted = false;
+	v->eflags &= ~w->eflags_cleared;
+	v->eip = w->eip;
+	v->gpr[ESP] = esp;
+	return true;
+}
+
+bool soft_pass_deliver(struct soft *s)
+{
+	struct vcpu *v = s->vcpu;
+	enum table_level from = descriptor_level(v);
+	u32 skip = v->event.kind == EVENT_SOFTWARE ? v->event.length : 0;
+
+	if (!enter_kernel(s, find_way(s, from, v->event.vector), from, &v->event, v->eip + skip))
+		return false;
+	v->event.kind = EVENT_NONE;
+	if (from == TABLE_USER)
+		soft_enter_level(s, s->xlate.cache ? WAY_TRANSLATED : WAY_DIRECT);
+	return true;
 }
 
 /* Whether the registers are those that the program was given: it has loaded no others. */
@@ -64,85 +202,65 @@ static bool has_own_segments(const struct soft *s)
 	       f->fs == l[FS] && f->gs == l[GS];
 }
 
-/* INT n, the same as last time: its gate, and the stack segment in the TSS. *esp0: of the TSS now. */
-static bool is_same_call(struct soft *s, u32 *esp0)
+/* The error code names the gate that ring 3 may not use: of INT n, or INT3 and INTO (SDM 3A 6.13). */
+static bool is_int(const struct soft *s, u8 *vector)
 {
-	const struct soft_pass *p = &s->pass;
 	const struct hw_frame *f = &s->frame;
-	struct vcpu *v = s->vcpu;
-	const struct descriptor *gate;
-	const u32 *tss;
+	const u8 *insn = (const u8 *)(s->vcpu->seg[CS].base + f->eip);
 
-	if (!p->in || f->error != (p->vector * 8u | ERROR_IDT) || f->eflags & EFLAGS_TF ||
-		v->eflags & EFLAGS_IOPL || v->dr[7] & 0xff || v->idtr.base != p->idtr.base ||
-		v->idtr.limit != p->idtr.limit || !segment_equal(&v->tr, &p->tr) ||
-		!has_own_segments(s) || *(const u8 *)(v->seg[CS].base + f->eip) != 0xcd)
-		return false;
-	gate = access_known(v, gva(v->idtr.base + p->vector * 8u), 8, ACCESS_READ, 0);
-	if (!gate || gate->low != p->gate.low || gate->high != p->gate.high)
-		return false;
-	tss = access_known(v, gva(v->tr.base + offsetof(struct tss, esp0)), 8, ACCESS_READ, 0);
-	if (!tss || (u16)tss[1] != p->ss0)
-		return false;
-	*esp0 = tss[0];
-	return true;
+	*vector = f->error >> 3;
+	return (f->error & 7) == ERROR_IDT && insn[0] == 0xcd && insn[1] == *vector;
 }
 
-/* The frame that INT pushes (SDM 3A figure 6-4), if its page is known. */
-static bool push_frame(struct soft *s, u32 esp)
+/* The block of a handler in the segment that the cache was filled under. */
+static const struct xlate_block *find_block(
+	const struct soft *s, const struct segment *code, u32 eip)
 {
-	const struct hw_frame *f = &s->frame;
-	struct vcpu *v = s->vcpu;
-	u32 *word = access_known(v, gva(s->pass.stack.base + esp), 20, ACCESS_WRITE, 0);
+	const struct soft_xlate *x = &s->xlate;
 
-	if (!word)
-		return false;
-	vcpu_set_user_eflags(v, f->eflags);
-	word[0] = f->eip + INT_BYTES;
-	word[1] = v->seg[CS].selector;
-	word[2] = v->eflags;
-	word[3] = f->esp;
-	word[4] = v->seg[SS].selector;
-	return true;
+	return x->cs.base == code->base && x->cs.limit == code->limit ? xlate_find(x->cache, eip)
+								      : NULL;
+}
+
+/* Ring 3 goes on in this block, on the vcpu's stack. */
+static void go_on(struct soft *s, const struct xlate_block *b)
+{
+	s->frame.esp = s->vcpu->gpr[ESP];
+	s->frame.eip = b->host;
+	s->frame.eflags = vcpu_real_eflags(s->vcpu);
+	s->xlate.where.block = NULL;
 }
 
 static bool call_kernel(struct soft *s)
 {
-	const struct soft_pass *p = &s->pass;
-	struct hw_frame *f = &s->frame;
+	struct event event = {.kind = EVENT_SOFTWARE};
+	const struct hw_frame *f = &s->frame;
+	const struct xlate_block *b;
+	const struct soft_way_in *w;
 	struct vcpu *v = s->vcpu;
-	struct segment code = v->seg[CS], stack = v->seg[SS];
-	struct xlate_block *b;
-	u32 esp0;
 
-	if (!is_same_call(s, &esp0))
+	if (!s->xlate.cache || v->cpl != 3 || f->eflags & EFLAGS_TF || v->eflags & EFLAGS_IOPL ||
+		v->dr[7] & 0xff || !is_int(s, &event.vector) || !has_own_segments(s))
 		return false;
-	b = xlate_find(s->xlate.cache, p->eip);
-	if (!b || s->xlate.cs.base != p->code.base || s->xlate.cs.limit != p->code.limit ||
-		!push_frame(s, esp0 - 20))
+	w = find_way(s, TABLE_USER, event.vector);
+	b = find_block(s, &w->code, w->eip);
+	if (!b)
 		return false;
-	v->seg[CS] = p->code;
-	v->seg[SS] = p->stack;
-	if (!soft_reload_level(s, TABLE_KERNEL, v->seg)) { /* INT pushes the same again */
-		v->seg[CS] = code;
-		v->seg[SS] = stack;
+	/* The long way would begin with these two, too. */
+	v->gpr[ESP] = f->esp;
+	vcpu_set_user_eflags(v, f->eflags);
+	if (!enter_kernel(s, w, TABLE_USER, &event, f->eip + INT_BYTES))
 		return false;
-	}
 	soft_blame(s, CAUSE_INT);
-	v->cpl = 0;
-	v->shadow = false;
-	v->eflags &= ~p->eflags_cleared;
-	v->eip = p->eip;
-	f->esp = esp0 - 20;
-	f->eip = b->host;
-	f->eflags = vcpu_real_eflags(v);
-	s->xlate.where.block = NULL;
 	soft_enter_level(s, WAY_TRANSLATED);
+	go_on(s, b);
 	return true;
 }
 
+/* --- back --- */
+
 /* Whether what trapped in the cache is a 32-bit IRET, which has been there before. */
-static bool is_iret(const struct soft *s)
+static inline bool is_iret(const struct soft *s)
 {
 	const struct trapped *t = &s->trapped[s->frame.eip % TRAPPED_KEPT];
 
@@ -151,63 +269,86 @@ static bool is_iret(const struct soft *s)
 	       t->emulation.insn.opcode == 0xcf && t->emulation.insn.op_size == 4;
 }
 
-/* Data segments of the kernel's that the program must not keep (SDM 3A 5.8.6). */
-static bool keeps_data(const struct vcpu *v)
+static void take_flags(struct vcpu *v, u32 popped)
 {
-	static const enum sreg data[] = {ES, DS, FS, GS};
+	v->eflags = event_returned_flags(v, popped, 4);
+	v->shadow = false;
+}
 
-	for (unsigned i = 0; i < ARRAY_SIZE(data); i++)
-		if (v->seg[data[i]].attr && segment_dpl(&v->seg[data[i]]) != 3)
-			return false;
+static bool return_to_program(struct soft *s, const u32 *word)
+{
+	const struct segment *code = &s->pass.code[TABLE_USER], *stack = &s->pass.stack[TABLE_USER];
+	struct hw_frame *f = &s->frame;
+	struct vcpu *v = s->vcpu;
+
+	if (word[1] != code->selector || word[4] != stack->selector || word[0] > code->limit)
+		return false;
+	soft_follow_data(s);
+	/* What was chosen for a program it may keep (SDM 3A 5.8.6). */
+	if (!soft_choose_known(s, TABLE_USER, code, stack))
+		return false;
+	take_flags(v, word[2]);
+	v->seg[CS] = *code;
+	v->seg[SS] = *stack;
+	v->cpl = 3;
+	v->eip = f->eip = word[0];
+	f->esp = word[3];
+	f->eflags = vcpu_real_eflags(v);
+	soft_enter_level(s, WAY_DIRECT);
 	return true;
 }
 
-static bool return_to_program(struct soft *s)
+static bool return_in_kernel(struct soft *s, const u32 *word)
+{
+	const struct segment *code = &s->pass.code[TABLE_KERNEL];
+	struct vcpu *v = s->vcpu;
+	const struct xlate_block *b;
+
+	if (word[1] != v->seg[CS].selector || !segment_equal(code, &v->seg[CS]) ||
+		word[0] > code->limit)
+		return false;
+	b = find_block(s, code, word[0]);
+	if (!b)
+		return false;
+	take_flags(v, word[2]);
+	v->eip = word[0];
+	v->gpr[ESP] = s->frame.esp + 12;
+	s->xlate.state->vif = v->eflags & EFLAGS_IF;
+	go_on(s, b);
+	return true;
+}
+
+static bool return_from_kernel(struct soft *s)
 {
 	const u32 unusual = EFLAGS_TF | EFLAGS_NT | EFLAGS_VM | EFLAGS_IOPL;
-	const struct soft_pass *p = &s->pass;
-	struct hw_frame *f = &s->frame;
+	const struct hw_frame *f = &s->frame;
 	struct vcpu *v = s->vcpu;
-	struct segment code = v->seg[CS], stack = v->seg[SS];
 	const u32 *word;
-	u32 eip, esp, eflags;
-	struct paging paging;
+	bool inner;
 
-	if (!p->out || !is_iret(s) || f->ss != s->loaded[SS] || f->eflags & EFLAGS_NT || v->intr ||
-		v->dr[7] & 0xff)
+	if (f->ss != s->loaded[SS] || f->eflags & EFLAGS_NT || v->intr || v->dr[7] & 0xff)
 		return false;
-	word = access_known(v, gva(stack.base + f->esp), 20, ACCESS_READ, 0);
-	if (!word || word[1] != p->user_code.selector || word[4] != p->user_stack.selector ||
-		word[2] & unusual || word[0] > p->user_code.limit)
+	word = access_known(v, gva(v->seg[SS].base + f->esp), 12, ACCESS_READ, 0);
+	if (!word || word[2] & unusual)
 		return false;
-	eip = word[0];
-	eflags = word[2];
-	esp = word[3];
-	soft_follow_data(s);
-	v->seg[CS] = p->user_code;
-	v->seg[SS] = p->user_stack;
-	if (!keeps_data(v) || !soft_reload_level(s, TABLE_USER, v->seg)) {
-		v->seg[CS] = code;
-		v->seg[SS] = stack;
+	inner = !(word[1] & SELECTOR_RPL);
+	if (!inner && (f->esp & PAGE_MASK) > PAGE_SIZE - 20)
 		return false;
-	}
+	if (!(inner ? return_in_kernel(s, word) : return_to_program(s, word)))
+		return false;
 	soft_blame(s, CAUSE_IRET);
-	v->eflags = event_returned_flags(v, eflags, 4);
-	v->cpl = 3;
-	v->shadow = false;
-	v->eip = f->eip = eip;
-	f->esp = esp;
-	f->eflags = vcpu_real_eflags(v);
-	paging = vcpu_paging(v);
-	shadow_returned(&s->shadow, &paging);
-	soft_enter_level(s, WAY_DIRECT);
+	if (s->shadow.owed) {
+		struct paging paging = vcpu_paging(v);
+
+		shadow_returned(&s->shadow, &paging);
+	}
 	return true;
 }
 
 bool soft_pass(struct soft *s, enum soft_way *way)
 {
-	bool passed = *way == WAY_DIRECT       ? s->vcpu->cpl == 3 && call_kernel(s)
-		      : *way == WAY_TRANSLATED ? return_to_program(s)
+	bool passed = *way == WAY_DIRECT       ? call_kernel(s)
+		      : *way == WAY_TRANSLATED ? is_iret(s) && return_from_kernel(s)
 					       : false;
 
 	*way = s->way;

@@ -54,8 +54,10 @@ static enum cause cause_of(const struct insn *i)
 /* What an instruction is to find in the vcpu, and the vcpu does not have while it runs. */
 static void prepare(struct soft *s, u16 opcode)
 {
-	if ((opcode & ~3u) == (OPCODE_0F | 0x30)) /* WRMSR RDTSC RDMSR RDPMC */
+	if ((opcode & ~3u) == (OPCODE_0F | 0x30)) { /* WRMSR RDTSC RDMSR RDPMC */
 		s->vcpu->tsc = timer_now() - s->vcpu->clock_zero;
+		s->xlate.clock_due = true; /* perhaps it is written */
+	}
 	if (opcode == (OPCODE_0F | 0xae)) /* FXSAVE FXRSTOR */
 		soft_release_fpu(s);
 }
@@ -168,7 +170,7 @@ static bool is_watched(const struct vcpu *v, gva_t address, gpa_t *at)
 {
 	const struct tlb_entry *e = tlb_find(&v->tlb, address, ACCESS_WRITE, v->cpl);
 
-	if (!e || !(e->frame & TLB_RAM))
+	if (!e || !e->at)
 		return false;
 	*at = gpa(e->frame & PTE_FRAME);
 	return gmem_watchers(v->mem, at->v >> PAGE_SHIFT);

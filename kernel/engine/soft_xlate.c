@@ -157,7 +157,7 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 		.eip = v->eip,
 		.limit = v->seg[CS].limit,
 		.indirect = indirect,
-		.trap_loads = s->loose[0] || s->loose[1],
+		.trap_loads = s->loose != 0,
 		.most = engine_shape == SHAPE_ONE ? 1 : 0,
 	};
 	struct xlate_block *b;
@@ -207,8 +207,8 @@ u32 soft_xlate_next(const struct soft *s)
 	const struct xlate_where *w = &s->xlate.where;
 	const struct vcpu *v = s->vcpu;
 
-	if (v->intr || v->shadow || v->eflags & (EFLAGS_TF | EFLAGS_IOPL) || s->rebuild[0] ||
-		s->rebuild[1] || s->reselect || v->eip != w->next_eip || !remembers(&s->xlate))
+	if (v->intr || v->shadow || v->eflags & (EFLAGS_TF | EFLAGS_IOPL) || s->due ||
+		v->eip != w->next_eip || !remembers(&s->xlate))
 		return 0;
 	return w->next_host;
 }

@@ -36,15 +36,18 @@ void cpu_fill_gdt(struct descriptor *gdt)
 		(u32)&double_fault_tss, sizeof double_fault_tss - 1, ATTR_P | TYPE_TSS32);
 }
 
-void cpu_use_tables(struct descriptor *gdt, struct descriptor *ldt)
+void cpu_use_tables(struct descriptor *gdt, bool has_ldt)
 {
 	const struct table_register table = {GDT_ENTRIES * sizeof *gdt - 1, (u32)gdt};
 
 	load_gdt(&table);
-	if (ldt)
-		gdt[DESCRIPTOR_INDEX(SELECTOR_LDT)] =
-			descriptor_make((u32)ldt, GDT_ENTRIES * sizeof *ldt - 1, ATTR_P | TYPE_LDT);
-	load_ldt(ldt ? SELECTOR_LDT : 0);
+	load_ldt(has_ldt ? SELECTOR_LDT : 0);
+}
+
+void cpu_fill_ldt(struct descriptor *gdt, const struct descriptor *ldt)
+{
+	gdt[DESCRIPTOR_INDEX(SELECTOR_LDT)] =
+		descriptor_make((u32)ldt, GDT_ENTRIES * sizeof *ldt - 1, ATTR_P | TYPE_LDT);
 }
 
 /*
@@ -79,7 +82,7 @@ void cpu_init(void)
 	monitor_tss.io_map = sizeof monitor_tss; /* beyond the limit: every port traps */
 
 	cpu_fill_gdt(boot_gdt);
-	cpu_use_tables(boot_gdt, NULL);
+	cpu_use_tables(boot_gdt, false);
 	load_segments(SELECTOR_CODE, SELECTOR_DATA);
 	load_idt(&idtr);
 	load_task(SELECTOR_TSS);

@@ -10,8 +10,13 @@ void cpu_init(void);
 /* Writes the monitor's own descriptors into the top of a machine's real GDT (x86/selectors.h). */
 void cpu_fill_gdt(struct descriptor *gdt);
 
-/* Makes these tables the real ones; `ldt` NULL: none. Both must lie in the window. */
-void cpu_use_tables(struct descriptor *gdt, struct descriptor *ldt);
+/*
+ * Makes this GDT the real one, with the LDT that it names for the monitor, or none. Both must lie in the
+ * window.
+ */
+void cpu_use_tables(struct descriptor *gdt, bool has_ldt);
+/* Names the LDT in a GDT of GDT_ENTRIES. */
+void cpu_fill_ldt(struct descriptor *gdt, const struct descriptor *ldt);
 
 /* The CR4 bits that this processor has, of those that the monitor may want (SDM 2A CPUID). */
 u32 cpu_cr4_features(void);

@@ -166,16 +166,29 @@ void *memory_pages(unsigned pages)
 	return memset(memory, 0, bytes);
 }
 
+/* Maps a page of the window; where it is. */
+static void *map_at(u32 offset, u32 number)
+{
+	void *address = (void *)(memory_window_start() + offset);
+
+	window_entry[offset >> PAGE_SHIFT] = number << PAGE_SHIFT | PTE_P | PTE_W | PTE_A | PTE_D;
+	flush_page(address);
+	return address;
+}
+
 void *hw_map(hpa_t page)
 {
 	u32 number = page.v >> PAGE_SHIFT, slot = number % SLOTS;
-	void *address = (void *)(memory_window_start() + WINDOW_SLOTS + slot * PAGE_SIZE);
+	u32 offset = WINDOW_SLOTS + slot * PAGE_SIZE;
 
-	if (slot_page[slot] != number) {
-		slot_page[slot] = number;
-		window_entry[(WINDOW_SLOTS >> PAGE_SHIFT) + slot] =
-			number << PAGE_SHIFT | PTE_P | PTE_W | PTE_A | PTE_D;
-		flush_page(address);
-	}
-	return address;
+	if (slot_page[slot] == number)
+		return (void *)(memory_window_start() + offset);
+	slot_page[slot] = number;
+	return map_at(offset, number);
+}
+
+void *hw_pin(unsigned place, hpa_t page)
+{
+	check(place < HW_PINS);
+	return map_at(WINDOW_PINS + place * PAGE_SIZE, page.v >> PAGE_SHIFT);
 }

@@ -38,3 +38,8 @@ hpa_t memory_root(void);
  * modulo 1024 is mapped. So: at most one pointer at a time, used at once.
  */
 void *hw_map(hpa_t page);
+
+#define HW_PINS 1024u
+
+/* The same through a place of the caller's own, below HW_PINS: valid until another page is pinned there. */
+void *hw_pin(unsigned place, hpa_t page);

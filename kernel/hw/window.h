@@ -5,6 +5,7 @@
  *           0x0100000  the image: text and constants read-only, data writable
  *           0x0800000  the heap: one run of physical memory, taken from the top of RAM
  *           0x2c00000  ring 3's part: nothing here, but a machine's kernel root may have its own
+ *           0x3800000  pins: any physical page for as long as one wants, see hw_pin()
  *           0x3c00000  mapping slots: any physical page for a moment, see hw_map()
  *           0x4000000  end
  *
@@ -17,6 +18,7 @@
 #define WINDOW_IMAGE   0x0100000u
 #define WINDOW_HEAP    0x0800000u
 #define WINDOW_RING3   0x2c00000u
+#define WINDOW_PINS    0x3800000u
 #define WINDOW_SLOTS   0x3c00000u
 #define WINDOW_ENTRIES 16384u /* pages */
 #define WINDOW_PDES    16u

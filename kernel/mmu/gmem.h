@@ -24,6 +24,8 @@
  */
 enum watch { WATCH_DESCRIPTORS = 1 << 0, WATCH_CODE = 1 << 1, WATCH_ROM = 1 << 2 };
 
+#define GMEM_PINS 64u
+
 struct gmem {
 	u32 size;   /* bytes, from guest-physical 0; a multiple of PAGE_SIZE */
 	hpa_t base; /* where guest-physical 0 lies */
@@ -34,11 +36,13 @@ struct gmem {
 	 * an array.
 	 */
 	void *(*map)(struct gmem *, u32 gfn);
+	/* The same for longer: valid until the next call with this number, below GMEM_PINS. */
+	void *(*pin)(struct gmem *, unsigned number, u32 gfn);
 
 	u8 *watch; /* a set of enum watch for each frame; may be NULL: nobody watches */
 	/*
 	 * Called after a write through this door to a watched frame, once for each; the bytes all lie
-	 * in it. May be NULL.
+	 * in it. Perhaps not for one that changed nothing. May be NULL.
 	 */
 	void (*written)(struct gmem *, gpa_t address, u32 bytes, unsigned watchers);
 	void *owner; /* for `map` and `written` */

@@ -65,6 +65,7 @@ struct shadow {
 
 	/* The real TLB may hold more than the tables do now. */
 	bool stale;
+	bool owed; /* shadow_returned() has something to do */
 	struct shadow_counts counts;
 
 	/* What the implementation knows of the tables: vtlb.h or shadow_cache.h. */
@@ -132,7 +133,7 @@ void shadow_switch(struct shadow *, const struct paging *);
 void shadow_invlpg(struct shadow *, const struct paging *, gva_t address);
 /*
  * A good time to see whether the guest has mapped the page of its last true fault: it returns from the
- * handler. Only for speed.
+ * handler. Only for speed; not needed unless `owed`.
  */
 void shadow_returned(struct shadow *, const struct paging *);
 /* Takes write permission for one frame from every translation that leads there. */

@@ -102,7 +102,7 @@ enum shadow_result shadow_fault(struct shadow *s, const struct paging *paging, g
 	*walk = mmu_walk(s->mem, paging, address, access, cpl, true);
 	if (!walk->ok) {
 		s->counts.true_faults++;
-		s->own->owed = true;
+		s->owed = true;
 		s->own->owed_at = address;
 		s->own->owed_cpl = cpl;
 		return SHADOW_FAULT;
@@ -123,9 +123,9 @@ void shadow_returned(struct shadow *s, const struct paging *paging)
 	struct shadow_own *own = s->own;
 	struct walk walk;
 
-	if (!own->owed)
+	if (!s->owed)
 		return;
-	own->owed = false;
+	s->owed = false;
 	walk = mmu_walk(s->mem, paging, own->owed_at, ACCESS_READ, own->owed_cpl, false);
 	if (walk.ok && walk.directory & walk.page & PTE_A && gmem_is_ram(s->mem, walk.gpa, 1) &&
 		!shadow_in_window(s, own->owed_at))

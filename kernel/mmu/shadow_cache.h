@@ -77,8 +77,7 @@ struct shadow_own {
 	struct space space[SPACES];
 	unsigned next_space; /* the next to be given to a new CR3 */
 
-	bool owed; /* the last true fault, whose page has not been looked at since */
-	gva_t owed_at;
+	gva_t owed_at; /* shadow.owed: the last true fault */
 	unsigned owed_cpl;
 
 	u32 hand; /* the table last given out; the next is looked for behind it */

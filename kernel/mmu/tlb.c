@@ -15,15 +15,17 @@ static u32 rights(const struct paging *paging, const struct walk *walk)
 	return rights | (paging->wp ? 0 : TLB_WRITE);
 }
 
-void tlb_enter(struct tlb *t, const struct gmem *mem, const struct paging *paging, gva_t address,
+void tlb_enter(struct tlb *t, struct gmem *mem, const struct paging *paging, gva_t address,
 	const struct walk *walk)
 {
-	struct tlb_entry *e = &t->entry[(address.v >> PAGE_SHIFT) % TLB_ENTRIES];
+	unsigned number = (address.v >> PAGE_SHIFT) % TLB_ENTRIES;
+	struct tlb_entry *e = &t->entry[number];
 	u32 frame = walk->gpa.v & PTE_FRAME;
 
 	e->tag = (address.v & PTE_FRAME) | (walk->global ? TLB_GLOBAL : t->switches + 1);
-	e->frame = frame | rights(paging, walk) | (walk->large ? TLB_LARGE : 0) |
-		   (gmem_is_ram(mem, gpa(frame), PAGE_SIZE) ? TLB_RAM : 0);
+	e->frame = frame | rights(paging, walk) | (walk->large ? TLB_LARGE : 0);
+	e->at = gmem_is_ram(mem, gpa(frame), PAGE_SIZE) ? mem->pin(mem, number, frame >> PAGE_SHIFT)
+							: NULL;
 	if (walk->large)
 		bitmap_add(&t->large, pde_index(address.v));
 }

@@ -13,11 +13,12 @@
 #include "mmu/walk.h"
 #include "x86/paging.h"
 
-#define TLB_ENTRIES 64u
+#define TLB_ENTRIES GMEM_PINS
 
 struct tlb_entry {
 	u32 tag;   /* linear page, and in the low bits the generation, or TLB_GLOBAL */
 	u32 frame; /* guest-physical page, and in the low bits TLB_READ... */
+	u8 *at;    /* the page itself, or NULL: it is no RAM */
 };
 
 /* Low bits of a frame: who may do what, and what is there. */
@@ -26,7 +27,6 @@ struct tlb_entry {
 #define TLB_USER_READ  (1u << 2)
 #define TLB_USER_WRITE (1u << 3)
 #define TLB_LARGE      (1u << 4)
-#define TLB_RAM        (1u << 5)
 
 /* Generations are 1 to this - 1; an entry of another one is void, but for those of global pages. */
 #define TLB_GLOBAL 0xfffu
@@ -56,8 +56,7 @@ static inline const struct tlb_entry *tlb_find(
 }
 
 /* Remembers a walk that was ok and has set accessed and dirty bits. */
-void tlb_enter(
-	struct tlb *, const struct gmem *, const struct paging *, gva_t, const struct walk *);
+void tlb_enter(struct tlb *, struct gmem *, const struct paging *, gva_t, const struct walk *);
 
 /* Drops everything: CR0.PG, CR0.WP, CR4.PSE or CR4.PGE has changed. */
 void tlb_flush(struct tlb *);

@@ -30,12 +30,19 @@ static void *map_array(struct gmem *mem, u32 gfn)
 	return (u8 *)mem->owner + (size_t)gfn * PAGE_SIZE;
 }
 
+static void *pin_array(struct gmem *mem, unsigned number, u32 gfn)
+{
+	assert_in_range(number, 0, GMEM_PINS - 1);
+	return map_array(mem, gfn);
+}
+
 void test_memory(struct gmem *mem, u32 size)
 {
 	*mem = (struct gmem){
 		.size = size,
 		.base = hpa(0x10000000),
 		.map = map_array,
+		.pin = pin_array,
 		.watch = calloc(size / PAGE_SIZE, 1),
 		.owner = calloc(1, size),
 	};

@@ -103,7 +103,9 @@ static void pae_holds_wide_addresses(void **state)
 static void the_windows_parts_fit(void **state)
 {
 	assert_int_equal(WINDOW_ENTRIES * PAGE_SIZE, WINDOW_PDES * LARGE_PAGE_SIZE);
-	assert_true(WINDOW_IMAGE < WINDOW_HEAP && WINDOW_HEAP < WINDOW_SLOTS);
+	assert_true(WINDOW_IMAGE < WINDOW_HEAP && WINDOW_HEAP < WINDOW_RING3);
+	assert_true(WINDOW_RING3 < WINDOW_PINS);
+	assert_int_equal(WINDOW_SLOTS - WINDOW_PINS, PT_ENTRIES * PAGE_SIZE);
 	assert_int_equal(WINDOW_ENTRIES * PAGE_SIZE - WINDOW_SLOTS, PT_ENTRIES * PAGE_SIZE);
 }
 

@@ -15,6 +15,15 @@ static void *map_frame(struct gmem *mem, u32 gfn)
 	return hw_map(hpa(mem->base.v + ((u64)gfn << PAGE_SHIFT)));
 }
 
+_Static_assert(VM_MAX *GMEM_PINS <= HW_PINS, "each machine has pins of its own");
+
+static void *pin_frame(struct gmem *mem, unsigned number, u32 gfn)
+{
+	const struct vm *vm = (void *)((u8 *)mem - offsetof(struct vm, mem));
+
+	return hw_pin(vm->index * GMEM_PINS + number, hpa(mem->base.v + ((u64)gfn << PAGE_SHIFT)));
+}
+
 static void transmit(void *vm, u8 byte)
 {
 	console_transmit(vm, byte);
@@ -44,6 +53,7 @@ static const char *give_memory(struct vm *vm, u32 bytes)
 		       "give QEMU more (-m)";
 	mem->size = bytes;
 	mem->map = map_frame;
+	mem->pin = pin_frame;
 	mem->watch = memory_pages(PAGE_COUNT(bytes >> PAGE_SHIFT)); /* a byte a frame */
 	if (!mem->watch)
 		return "the monitor's own memory is used up";
