@@ -179,7 +179,7 @@ static void handlers_code_segment_is_checked(void **state)
 	} cases[] = {
 		{0, 0, VECTOR_GP, EXT},
 		{3, 0, VECTOR_GP, EXT},
-		{GDT_LIMIT + 1, 0, VECTOR_GP, (GDT_LIMIT + 1) | EXT},
+		{OUTSIDE, 0, VECTOR_GP, OUTSIDE | EXT},
 		{LOCAL | 0x100, 0, VECTOR_GP, LOCAL | 0x100 | EXT},
 		{KERNEL_DS, 0, VECTOR_GP, KERNEL_DS | EXT},
 		{TSS_SEL, 0, VECTOR_GP, TSS_SEL | EXT},

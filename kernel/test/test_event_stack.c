@@ -31,7 +31,8 @@ static void an_inner_stack_is_checked(void **state)
 		enum vector vector;
 		u32 error;
 	} cases[] = {
-		{0, 0, VECTOR_TS, EXT}, {GDT_LIMIT + 1, 0, VECTOR_TS, (GDT_LIMIT + 1) | EXT},
+		{0, 0, VECTOR_TS, EXT}, /* null */
+		{OUTSIDE, 0, VECTOR_TS, OUTSIDE | EXT},
 		{SPARE + 3, DATA_ATTR, VECTOR_TS, SPARE | EXT},      /* RPL */
 		{SPARE, DATA_ATTR | DPL(3), VECTOR_TS, SPARE | EXT}, /* DPL */
 		{SPARE, DATA_ATTR & ~ATTR_WRITABLE, VECTOR_TS, SPARE | EXT},

@@ -115,7 +115,7 @@ static void iret_checks_code_and_stack(void **state)
 	} cases[] = {
 		{0, USER_DS, 0, VECTOR_GP, 0},
 		{3, USER_DS, 0, VECTOR_GP, 0},
-		{GDT_LIMIT + 1, USER_DS, 0, VECTOR_GP, GDT_LIMIT + 1},
+		{OUTSIDE, USER_DS, 0, VECTOR_GP, OUTSIDE},
 		{KERNEL_DS, USER_DS, 0, VECTOR_GP, KERNEL_DS},
 		{TSS_SEL, USER_DS, 0, VECTOR_GP, TSS_SEL},
 		{USER_CS & ~3, USER_DS, 0, VECTOR_GP, USER_CS & ~3},
@@ -123,7 +123,7 @@ static void iret_checks_code_and_stack(void **state)
 		{SPARE | 3, USER_DS, (CODE_ATTR & ~ATTR_P) | DPL(3), VECTOR_NP, SPARE},
 		{SPARE, USER_DS, CODE_ATTR | ATTR_CONFORM | DPL(3), VECTOR_GP, SPARE},
 		{USER_CS, 0, 0, VECTOR_GP, 0},
-		{USER_CS, GDT_LIMIT + 1, 0, VECTOR_GP, GDT_LIMIT + 1},
+		{USER_CS, OUTSIDE, 0, VECTOR_GP, OUTSIDE},
 		{USER_CS, KERNEL_DS, 0, VECTOR_GP, KERNEL_DS},
 		{USER_CS, USER_DS & ~3, 0, VECTOR_GP, USER_DS & ~3},
 		{USER_CS, USER_CS, 0, VECTOR_GP, USER_CS & ~3},
@@ -207,7 +207,7 @@ static void iret_says_what_it_cannot_do(void **state)
 /* With NT, what the TSS links to must be a busy task (SDM 2A IRET, "TASK-RETURN"). */
 static void iret_to_no_task_is_an_invalid_tss(void **state)
 {
-	static const u16 links[] = {0, KERNEL_CS, LOCAL, GDT_LIMIT + 1};
+	static const u16 links[] = {0, KERNEL_CS, LOCAL, OUTSIDE};
 
 	put_descriptor(
 		LOCAL, TSS, 0x67, ATTR_P | TYPE_TSS32_BUSY); /* a TSS counts in the GDT alone */

@@ -74,8 +74,8 @@ static void lldt_takes_an_ldt_of_the_gdt(void **state)
 	assert_true(e.effects & EFFECT_LDT);
 	v.gpr[EAX] = KERNEL_DS;
 	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, KERNEL_DS);
-	v.gpr[EAX] = GDT_LIMIT + 1;
-	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, GDT_LIMIT + 1);
+	v.gpr[EAX] = OUTSIDE;
+	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_GP, OUTSIDE);
 	put_descriptor(SPARE, 0, 0x17, TYPE_LDT);
 	v.gpr[EAX] = SPARE;
 	assert_fault(RUN(0x0f, 0x00, 0xd0), VECTOR_NP, SPARE);
