@@ -112,9 +112,10 @@ HOST_CFLAGS := -std=gnu11 -O1 -g $(WARN) -fsanitize=address,undefined -fno-sanit
 HOST_SRC    := $(filter-out $(SHADOW_vtlb),$(sort $(wildcard $(addprefix kernel/,$(addsuffix /*.c,$(PURE_DIRS)))) kernel/hw/window.c))
 HOST_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SRC) kernel/test/support.c)
 VTLB_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(filter-out $(SHADOW_cache),$(HOST_SRC)) $(SHADOW_vtlb) kernel/test/support.c)
-# test_shadow*.c are built a second time, against the simple shadow tables.
-UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(sort $(wildcard kernel/test/test_*.c))) \
-	$(addprefix $(BUILD)/unit/,test_shadow_vtlb test_shadow_model_vtlb)
+# What is true of shadow tables of either kind is built a second time, against the simple ones.
+VTLB_TESTS  := $(filter-out %/test_shadow_cache.c,$(wildcard kernel/test/test_shadow_*.c)) kernel/test/test_vtlb.c
+UNIT_TESTS  := $(patsubst kernel/test/%.c,$(BUILD)/unit/%,$(filter-out %/test_vtlb.c,$(sort $(wildcard kernel/test/test_*.c)))) \
+	$(patsubst kernel/test/%.c,$(BUILD)/unit/vtlb/%,$(VTLB_TESTS))
 HOST_LIBS   := -lcmocka -lZydis -lunicorn
 
 $(BUILD)/host/%.o: %.c
@@ -126,7 +127,7 @@ $(BUILD)/unit/%: kernel/test/%.c $(HOST_OBJ)
 	echo "  TEST  $<"
 	$(HOST_CC) $(HOST_CFLAGS) -o $@ $< $(HOST_OBJ) $(HOST_LIBS)
 
-$(BUILD)/unit/%_vtlb: kernel/test/%.c $(VTLB_OBJ)
+$(BUILD)/unit/vtlb/%: kernel/test/%.c $(VTLB_OBJ)
 	mkdir -p $(@D)
 	echo "  TEST  $< (vtlb)"
 	$(HOST_CC) $(HOST_CFLAGS) -DSHADOW_VTLB -o $@ $< $(VTLB_OBJ) $(HOST_LIBS)

@@ -1,5 +1,6 @@
 # Guests: every probe and the tiny operating system, each one Multiboot ELF file in $(BUILD)/guest/.
-# A probe is probes/NAME.c (and NAME.S, if it needs one); the system is all of os/. Both stand on lib/.
+# A probe is probes/NAME.c (and NAME.S, if it needs one); what it must print by the manual is in NAME.expected, for the tests.
+# The system is all of os/. Both stand on lib/.
 
 # What probes compute their output from: a grader builds them afresh, in a BUILD of its own, with a value nobody can know.
 SECRET ?= 0x5eed1234

@@ -138,7 +138,7 @@ def check_text(_) -> Iterator[Finding]:
             yield Finding(path, text.count("\n") + 1, "should end with one line break")
 
 
-TEXT = (".c", ".h", ".S", ".py", ".md", ".toml", ".sh", ".ld", ".mk", ".play")
+TEXT = (".c", ".h", ".S", ".py", ".md", ".toml", ".sh", ".ld", ".mk", ".play", ".expected")
 
 
 def texts() -> list[Path]:

@@ -1,6 +1,6 @@
 /*
  * What the manual demands and QEMU's TCG does not do: the bare machine is no reference here, so the
- * expected lines stand in the test, from the SDM.
+ * expected lines are all from the SDM.
  */
 #include "probe.h"
 

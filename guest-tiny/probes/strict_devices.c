@@ -1,6 +1,6 @@
 /*
- * What the data sheets say and QEMU's devices do not do: like strict.c, with expected lines in the
- * test.
+ * What the data sheets say and QEMU's devices do not do: like strict.c, with all its expected lines
+ * from there.
  */
 #include "probe.h"
 

@@ -1,7 +1,7 @@
 /*
  * Far transfers to offsets that the code segment does not have: #GP(0), and nothing has happened yet
  * (SDM 2A JMP, CALL, RET, IRET, INT n). TCG looks at the limit for JMP alone, so the expected lines
- * stand in the test.
+ * are all the manual's.
  */
 #include "probe/known.h"
 

@@ -30,8 +30,9 @@
 #define USER_DS   0x23
 #define TSS_SEL   0x28
 #define LDT_SEL   0x30
-#define SPARE     0x40 /* the first of the GDT's free selectors */
-#define LOCAL     0x04 /* the first of the LDT */
+#define SPARE     0x40            /* the first of the GDT's free selectors */
+#define LOCAL     0x04            /* the first of the LDT */
+#define OUTSIDE   (GDT_LIMIT + 1) /* beyond the GDT */
 
 #define GDT          0x1000u
 #define GDT_LIMIT    0xffu
@@ -120,6 +121,12 @@ static inline void enter_level(unsigned cpl)
 	v.gpr[ESP] = cpl ? USER_STACK : KERNEL_STACK;
 }
 
+/* Leaves words above ESP to pop. */
+static inline void near_top(void)
+{
+	v.gpr[ESP] = v.cpl ? USER_STACK - 0x40 : KERNEL_STACK - 0x40;
+}
+
 static inline void put_tables(void)
 {
 	struct tss tss = {.esp0 = KERNEL_STACK, .ss0 = KERNEL_DS, .io_map = sizeof tss};
@@ -174,6 +181,17 @@ static inline void paging_on(void)
 	v.cr0 |= CR0_PG | CR0_WP;
 	tlb_flush(&v.tlb);
 }
+
+/* A selector tried at a level, and what comes of it. */
+struct selector_case {
+	unsigned cpl;
+	u16 selector;
+	u32 attr;   /* what the descriptor of SPARE or LOCAL is to be; 0: it has none */
+	int vector; /* or FINE */
+	u32 error;
+};
+
+#define FINE (-1)
 
 static inline enum step emulate_bytes(const u8 *bytes, unsigned count)
 {

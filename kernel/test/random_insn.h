@@ -1,6 +1,6 @@
 /*
- * Random instructions for tests: templates in the manual's notation, a generator of bytes, and what
- * the manual leaves undefined. Include it once a test.
+ * Random instructions for tests: templates in the manual's notation, a generator of bytes, where their
+ * operands lie, and what the manual leaves undefined. Include it once a test, behind _GNU_SOURCE (memmem).
  */
 #pragma once
 
@@ -146,6 +146,32 @@ static unsigned generate(u8 *bytes, const char *template)
 		}
 	}
 	return n;
+}
+
+static bool is_string(const struct insn *i)
+{
+	return (i->opcode >= 0xa4 && i->opcode <= 0xa7) || (i->opcode >= 0xaa && i->opcode <= 0xaf);
+}
+
+/* Makes the memory operand lie at `target`, by a register if it has one, else by its displacement. */
+static void aim(struct insn *i, u32 *gpr, u8 *bytes, unsigned length, u32 target)
+{
+	u32 rest = target - i->disp;
+
+	if (i->index != NO_REG && i->base != i->index)
+		rest -= gpr[i->index] << i->scale;
+	if (i->base != NO_REG && i->base == i->index)
+		gpr[i->base] = rest / (1 + (1 << i->scale));
+	else if (i->base != NO_REG)
+		gpr[i->base] =
+			i->addr_size == 4 ? rest : (gpr[i->base] & ~0xffffu) | (rest & 0xffff);
+	if (i->base == NO_REG && i->has_modrm) {
+		u8 *at = memmem(bytes, length, &i->disp, i->addr_size);
+
+		rest += i->disp;
+		memcpy(at, &rest, i->addr_size);
+		i->disp = rest;
+	}
 }
 
 /* The status flags that the manual leaves undefined after this instruction. */

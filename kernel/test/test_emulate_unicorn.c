@@ -1,36 +1,13 @@
 /*
- * The emulator against Unicorn, which is QEMU's processor as a library: the same random instruction
- * on the same random state, then registers, flags, memory and faults compared.
- *
- *   0x01000  the instruction          0x04000 - 0x0f000  operands and stack
- *   0x20000  page directory           0x21000            page table
- *
- * With paging, page 6 is absent and page 9 read-only. All others map to the frame of their number, the
- * only mapping that Unicorn 2.0.1 follows.
+ * The emulator against Unicorn: the same random instruction on the same random state, then registers,
+ * flags, memory and faults compared. With paging, page 6 is absent and page 9 read-only.
  */
 #define _GNU_SOURCE /* memmem */
-#include "test/support.h"
+#include "test/unicorn_machine.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <unicorn/unicorn.h>
-
-#include "cpu/access.h"
-#include "test/random_insn.h"
-#include "x86/paging.h"
-
-#define MEMORY    0x40000u
-#define CODE      0x1000u
-#define CODE_END  0x2f00u
-#define DIRECTORY 0x20000u
-#define TABLE     0x21000u
-#define TRIALS    80
-#define COMPARED  (EFLAGS_ARITH | EFLAGS_DF)
+#define CODE_END 0x2f00u
+#define TRIALS   80
+#define COMPARED (EFLAGS_ARITH | EFLAGS_DF)
 
 struct machine {
 	struct gmem mem;
@@ -39,10 +16,8 @@ struct machine {
 	struct exit exit;
 	u8 *ram, *saved; /* the emulator's memory, and as it was before */
 
-	uc_engine *uc;
+	struct unicorn uc;
 	u8 *uc_ram;
-	int vector; /* the exception that Unicorn has met, or -1 */
-	u32 uc_cr2;
 	bool paging;
 };
 
@@ -63,37 +38,9 @@ static void poke(struct machine *m, u32 linear, const void *bytes, unsigned coun
 	}
 }
 
-static bool is_string(const struct insn *i)
-{
-	return (i->opcode >= 0xa4 && i->opcode <= 0xa7) || (i->opcode >= 0xaa && i->opcode <= 0xaf);
-}
-
 static bool is_relative(const struct insn *i)
 {
 	return (i->opcode & 0xfff0) == 0x0f80 || i->opcode == 0xe8 || i->opcode == 0xe9;
-}
-
-/* Makes the memory operand lie at `target`, by a register if it has one, else by its displacement. */
-static void aim(struct machine *m, u8 *bytes, unsigned length, u32 target)
-{
-	struct insn *i = &m->e.insn;
-	u32 *gpr = m->v.gpr;
-	u32 rest = target - i->disp;
-
-	if (i->index != NO_REG && i->base != i->index)
-		rest -= gpr[i->index] << i->scale;
-	if (i->base != NO_REG && i->base == i->index)
-		gpr[i->base] = rest / (1 + (1 << i->scale));
-	else if (i->base != NO_REG)
-		gpr[i->base] =
-			i->addr_size == 4 ? rest : (gpr[i->base] & ~0xffffu) | (rest & 0xffff);
-	if (i->base == NO_REG && i->has_modrm) {
-		u8 *at = memmem(bytes, length, &i->disp, i->addr_size);
-
-		rest += i->disp;
-		memcpy(at, &rest, i->addr_size);
-		i->disp = rest;
-	}
 }
 
 /* Operands that no ModRM names: tables, strings, frames, and where branches lead to. */
@@ -158,49 +105,21 @@ static void prepare(struct machine *m, const char *template)
 	random_registers(m);
 	tame_bit_number(m);
 	if (m->e.insn.has_memory)
-		aim(m, bytes, length, target);
+		aim(&m->e.insn, m->v.gpr, bytes, length, target);
 	aim_implicit(m, bytes, length, target);
 	poke(m, m->v.eip, bytes, length);
-	uc_ctl_remove_cache(m->uc, CODE, DATA);
-}
-
-static const int uc_gpr[GPR_COUNT] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX,
-	UC_X86_REG_EBX, UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI};
-
-static u32 uc_get(struct machine *m, int reg)
-{
-	u32 value = 0;
-
-	uc_reg_read(m->uc, reg, &value);
-	return value;
-}
-
-static void uc_set(struct machine *m, int reg, u32 value)
-{
-	assert_int_equal(uc_reg_write(m->uc, reg, &value), UC_ERR_OK);
-}
-
-static void on_exception(uc_engine *uc, u32 vector, void *user)
-{
-	struct machine *m = user;
-
-	m->vector = vector;
-	uc_reg_read(uc, UC_X86_REG_CR2, &m->uc_cr2);
-	uc_emu_stop(uc);
+	uc_ctl_remove_cache(m->uc.engine, CODE, DATA);
 }
 
 /* A new engine for each fault: one that has met an exception takes the next for a double fault. */
 static void open_unicorn(struct machine *m)
 {
-	uc_hook hook;
-
-	if (m->uc)
-		uc_close(m->uc);
-	assert_int_equal(uc_open(UC_ARCH_X86, UC_MODE_32, &m->uc), UC_ERR_OK);
-	uc_mem_map_ptr(m->uc, 0, MEMORY, UC_PROT_ALL, m->uc_ram);
-	uc_hook_add(m->uc, &hook, UC_HOOK_INTR, on_exception, m, 1, 0);
-	uc_set(m, UC_X86_REG_CR3, m->v.cr3);
-	uc_set(m, UC_X86_REG_CR0, m->v.cr0);
+	if (m->uc.engine)
+		uc_close(m->uc.engine);
+	uc_start(&m->uc);
+	uc_mem_map_ptr(m->uc.engine, 0, MEMORY, UC_PROT_ALL, m->uc_ram);
+	uc_set(&m->uc, UC_X86_REG_CR3, m->v.cr3);
+	uc_set(&m->uc, UC_X86_REG_CR0, m->v.cr0);
 }
 
 /*
@@ -212,37 +131,17 @@ static void run_unicorn(struct machine *m, const struct vcpu *v)
 	bool string = is_string(&m->e.insn);
 	u32 until = m->v.eip == v->eip ? v->eip + m->e.insn.length : m->v.eip;
 
-	m->vector = -1;
+	m->uc.vector = -1;
 	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		uc_set(m, uc_gpr[reg], v->gpr[reg]);
-	uc_set(m, UC_X86_REG_EFLAGS, v->eflags);
-	uc_err err = uc_emu_start(m->uc, v->eip, until, 0, string ? 0 : 1);
+		uc_set(&m->uc, uc_gpr[reg], v->gpr[reg]);
+	uc_set(&m->uc, UC_X86_REG_EFLAGS, v->eflags);
+	uc_err err = uc_emu_start(m->uc.engine, v->eip, until, 0, string ? 0 : 1);
 
 	if (err == UC_ERR_INSN_INVALID)
-		m->vector = VECTOR_UD;
-	else if (err != UC_ERR_OK && m->vector < 0)
+		m->uc.vector = VECTOR_UD;
+	else if (err != UC_ERR_OK && m->uc.vector < 0)
 		fail_msg("Unicorn: %s", uc_strerror(err));
 }
-
-static void print_case(const struct machine *m, const struct vcpu *before, const char *template)
-{
-	print_message("%s:", template);
-	for (unsigned n = 0; n < m->e.insn.length; n++)
-		print_message(" %02x", m->ram[before->eip + n]);
-	print_message("  eflags %x, operand at %x, gprs", before->eflags,
-		access_offset(before, &m->e.insn));
-	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		print_message(" %x", before->gpr[reg]);
-	print_message("\n");
-}
-
-#define EXPECT(what, a, b)                                                        \
-	do {                                                                      \
-		if ((a) != (b)) {                                                 \
-			print_case(m, before, template);                          \
-			fail_msg("%s: %x, Unicorn %x", what, (u32)(a), (u32)(b)); \
-		}                                                                 \
-	} while (0)
 
 /* What a fault must leave: the registers and memory from before; Unicorn's POPA and PUSHA do not. */
 static void compare_fault(struct machine *m, const struct vcpu *before, const char *template)
@@ -256,12 +155,12 @@ static void compare_fault(struct machine *m, const struct vcpu *before, const ch
 
 static void compare_result(struct machine *m, const struct vcpu *before, const char *template)
 {
-	static const char *const name[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-	u32 undefined = m->vector < 0 ? undefined_flags(&m->e.insn, before) : 0;
+	u32 undefined = m->uc.vector < 0 ? undefined_flags(&m->e.insn, before) : 0;
 
 	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		EXPECT(name[reg], m->v.gpr[reg], uc_get(m, uc_gpr[reg]));
-	EXPECT("eflags", (m->v.eflags ^ uc_get(m, UC_X86_REG_EFLAGS)) & COMPARED & ~undefined, 0u);
+		EXPECT(gpr_name[reg], m->v.gpr[reg], uc_get(&m->uc, uc_gpr[reg]));
+	EXPECT("eflags", (m->v.eflags ^ uc_get(&m->uc, UC_X86_REG_EFLAGS)) & COMPARED & ~undefined,
+		0u);
 	EXPECT("memory", memcmp(m->ram, m->uc_ram, DATA_END), 0);
 }
 
@@ -293,10 +192,10 @@ static bool one_trial(struct machine *m, const char *template)
 	if (step == STEP_FAULT)
 		open_unicorn(m);
 	run_unicorn(m, before);
-	EXPECT("vector", step == STEP_FAULT ? m->v.event.vector : -1, m->vector);
-	EXPECT("eip", m->v.eip, uc_get(m, UC_X86_REG_EIP));
-	if (m->vector == VECTOR_PF)
-		EXPECT("cr2", fault_address(i, m->v.cr2), fault_address(i, m->uc_cr2));
+	EXPECT("vector", step == STEP_FAULT ? m->v.event.vector : -1, m->uc.vector);
+	EXPECT("eip", m->v.eip, uc_get(&m->uc, UC_X86_REG_EIP));
+	if (m->uc.vector == VECTOR_PF)
+		EXPECT("cr2", fault_address(i, m->v.cr2), fault_address(i, m->uc.cr2));
 	if (step == STEP_FAULT && !(is_string(i) && i->rep != REP_NONE))
 		compare_fault(m, before, template);
 	else
@@ -306,11 +205,10 @@ static bool one_trial(struct machine *m, const char *template)
 
 static void map_pages(struct machine *m)
 {
-	const u32 rights = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
-	u32 directory = TABLE | rights, table[MEMORY / PAGE_SIZE];
+	u32 directory = TABLE | RIGHTS, table[MEMORY / PAGE_SIZE];
 
 	for (unsigned page = 0; page < ARRAY_SIZE(table); page++)
-		table[page] = page << PAGE_SHIFT | rights;
+		table[page] = page << PAGE_SHIFT | RIGHTS;
 	table[6] = 0;
 	table[9] &= ~PTE_W;
 	poke(m, DIRECTORY, &directory, sizeof directory);
@@ -354,7 +252,7 @@ static void compare(bool paging)
 		}
 	print_message("%u instructions compared\n", compared);
 	assert_in_range(compared, TRIALS * ARRAY_SIZE(templates) * 95 / 100, ~0u);
-	uc_close(m->uc);
+	uc_close(m->uc.engine);
 	test_memory_free(&m->mem);
 	free(m->uc_ram);
 	free(m->saved);

@@ -2,91 +2,33 @@
  * What the cache of shadow tables keeps, and what it looks up ahead: only what a processor might have
  * in its TLB as well (SDM 3A 4.10.2.3), and only where it pays.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "test/shadow_tables.h"
 
 #include "mmu/shadow_cache.h"
-#include "test/support.h"
-#include "x86/paging.h"
 
-#define SIZE      (8 * MIB)
-#define POOL_HPA  0x20000000u
-#define TABLES    16u
-#define POOL      24
-#define DIRECTORY 0x00110000u /* of the first address space; the second's is behind it */
-#define OTHER     0x00111000u
-#define TABLE     0x00120000u /* maps [4 MiB, 8 MiB) */
-#define FRAMES    0x00130000u
-#define HERE      0x00400000u
-#define KERNEL    0xc0000000u /* a global page of 4 MiB at guest-physical 4 MiB */
-#define WINDOW    0xe0000000u
+#define MEMORY (8 * MIB)
+#define TABLES 16u
+#define POOL   24          /* the pages that they take, and not more */
+#define OTHER  0x00111000u /* the directory of a second address space */
+#define KERNEL 0xc0000000u /* a global page of 4 MiB at guest-physical 4 MiB */
+#define USED   (PTE_A | PTE_D)
 
-#define RW   (PTE_P | PTE_W)
-#define RO   PTE_P
-#define U    PTE_U
-#define USED (PTE_A | PTE_D)
-
-static struct gmem mem;
-static struct shadow shadow;
-static struct paging paging;
-static struct walk walk;
-static u32 pool[POOL][PT_ENTRIES] __attribute__((aligned(4096)));
-static const u32 window[1] = {0x30000000 | PTE_P};
-
-static void map(unsigned i, u32 entry)
+static void map_other(u32 linear, u32 entry)
 {
-	gmem_write32(&mem, gpa(TABLE + 4 * i), entry);
+	gmem_write32(&mem, gpa(OTHER + 4 * pde_index(linear)), entry);
 }
 
-static void map_directory(u32 directory, u32 linear, u32 entry)
+static int set_up_cache(void **state)
 {
-	gmem_write32(&mem, gpa(directory + 4 * pde_index(linear)), entry);
-}
-
-static int set_up(void **state)
-{
-	test_memory(&mem, SIZE);
 	assert_in_range(shadow_pages(TABLES), TABLES, POOL);
-	shadow_init(&shadow, &mem, pool, hpa(POOL_HPA), shadow_pages(TABLES));
-	shadow_set_window(&shadow, WINDOW >> 22, 1, (const u32 *const[]){window, window});
-	paging =
-		(struct paging){.on = true, .wp = true, .pse = true, .pge = true, .cr3 = DIRECTORY};
-	map_directory(DIRECTORY, HERE, TABLE | RW | U);
-	map_directory(DIRECTORY, KERNEL, LARGE_PAGE_SIZE | PTE_PS | RW | PTE_G | USED);
-	map_directory(OTHER, KERNEL, LARGE_PAGE_SIZE | PTE_PS | RW | PTE_G | USED);
+	start(MEMORY, shadow_pages(TABLES));
+	paging.pge = true;
+	map_directory(KERNEL, LARGE_PAGE_SIZE | PTE_PS | RW | PTE_G | USED);
+	map_other(KERNEL, LARGE_PAGE_SIZE | PTE_PS | RW | PTE_G | USED);
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	assert_null(shadow_audit(&shadow, NULL));
-	test_memory_free(&mem);
-	return 0;
-}
-
-static enum shadow_result fault(u32 address, enum access access, unsigned cpl)
-{
-	return shadow_fault(&shadow, &paging, gva(address), access, cpl, &walk);
-}
-
-/* The place of the page entry that the real MMU finds, or NULL. */
-static u32 *entry_of(enum shadow_root root, u32 address)
-{
-	u32 number = shadow_table_linked(&shadow, root, pde_index(address));
-
-	return number ? &pool[number][pte_index(address)] : NULL;
-}
-
-/* What the real MMU finds: 0, or the guest's frame with P and W. */
-static u32 seen(enum shadow_root root, u32 address)
-{
-	const u32 *entry = entry_of(root, address);
-
-	return entry && *entry ? (*entry - (u32)mem.base.v) & (PTE_FRAME | PTE_P | PTE_W) : 0;
-}
+#define cache_test(f) cmocka_unit_test_setup_teardown(f, set_up_cache, tear_down)
 
 /* The real MMU uses a page: it sets the accessed bit. */
 static void use(u32 address)
@@ -128,7 +70,7 @@ static void global_pages_outlive_a_switch(void **state)
 	paging.pge = false;
 	shadow_flush(&shadow, &paging);
 	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 5 * PAGE_SIZE), 0x405000 | RW);
-	map_directory(DIRECTORY, KERNEL, 0);
+	map_directory(KERNEL, 0);
 	load_cr3(DIRECTORY);
 	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 5 * PAGE_SIZE), 0);
 }
@@ -163,14 +105,14 @@ static void a_space_that_comes_back_finds_what_it_used(void **state)
 
 	/* Nor what its directory does not lead to any more. */
 	load_cr3(OTHER);
-	map_directory(DIRECTORY, HERE, (TABLE + PAGE_SIZE) | RW | U | PTE_A);
+	map_directory(HERE, (TABLE + PAGE_SIZE) | RW | U | PTE_A);
 	load_cr3(DIRECTORY);
 	assert_int_equal(seen(ROOT_USER, HERE), 0);
 }
 
 static void of_a_large_page_a_run_is_entered_where_there_is_ram(void **state)
 {
-	map_directory(DIRECTORY, KERNEL, 0 | PTE_PS | RW | PTE_G | USED);
+	map_directory(KERNEL, 0 | PTE_PS | RW | PTE_G | USED);
 	assert_true(gmem_watch(&mem, 0x85, WATCH_CODE));
 	fault(KERNEL + 0x9f000, ACCESS_WRITE, 0); /* the last page before the hole */
 	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 0x80000), 0x80000 | RW);
@@ -227,7 +169,7 @@ static void a_watched_frame_in_a_large_page_is_read_only(void **state)
 {
 	/* Also while its table waits. */
 	paging.pge = false;
-	map_directory(OTHER, KERNEL, 0);
+	map_other(KERNEL, 0);
 	fault(KERNEL, ACCESS_WRITE, 0);
 	load_cr3(OTHER);
 	assert_int_equal(seen(ROOT_KERNEL, KERNEL), 0);
@@ -250,16 +192,6 @@ static void a_watched_frame_in_a_large_page_is_read_only(void **state)
 	assert_int_equal(seen(ROOT_KERNEL, KERNEL + 3 * PAGE_SIZE), 0x403000 | RW);
 }
 
-static void broken(void *place, u16 value, const char *rule)
-{
-	u16 *word = place, good = *word;
-
-	*word = value;
-	assert_string_equal(shadow_audit(&shadow, &paging), rule);
-	*word = good;
-	assert_null(shadow_audit(&shadow, &paging));
-}
-
 static void the_audit_names_what_is_broken(void **state)
 {
 	struct shadow_own *own = shadow.own;
@@ -280,23 +212,21 @@ static void the_audit_names_what_is_broken(void **state)
 	broken(&own->local.word[0], 0, "a table that is not all global outlives a switch");
 	broken(&own->linked.word[0], 0, "a root leads to a table that is not linked");
 	broken(&pool[large][7], pool[large][7] + PAGE_SIZE, "an entry leads out of its large page");
-	broken(&pool[ROOT_USER][pde_index(HERE)], (u16)(POOL_HPA + kernels * PAGE_SIZE + (RW | U)),
+	broken(&pool[ROOT_USER][pde_index(HERE)], POOL_HPA + kernels * PAGE_SIZE + (RW | U),
 		"the user's root leads to a table of the kernel");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(a_user_page_is_there_for_both_roots_by_one_fault),
-		TEST(global_pages_outlive_a_switch),
-		TEST(a_space_that_comes_back_finds_what_it_used),
-		TEST(of_a_large_page_a_run_is_entered_where_there_is_ram),
-		TEST(invlpg_looks_again),
-		TEST(the_page_that_faulted_is_there_when_its_handler_returns),
-		TEST(a_watched_frame_in_a_large_page_is_read_only),
-		TEST(the_audit_names_what_is_broken),
-#undef TEST
+		cache_test(a_user_page_is_there_for_both_roots_by_one_fault),
+		cache_test(global_pages_outlive_a_switch),
+		cache_test(a_space_that_comes_back_finds_what_it_used),
+		cache_test(of_a_large_page_a_run_is_entered_where_there_is_ram),
+		cache_test(invlpg_looks_again),
+		cache_test(the_page_that_faulted_is_there_when_its_handler_returns),
+		cache_test(a_watched_frame_in_a_large_page_is_read_only),
+		cache_test(the_audit_names_what_is_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

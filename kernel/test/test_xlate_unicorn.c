@@ -17,29 +17,6 @@ static const char *const sensitive[] = {"9C", "9D", "FA", "FB", "0E", "1E", "8C 
 	"E9 iz", "EB ib", "C2 iw", "C3", "FF /2", "FF /4", "FF /6", "70+16 ib", "0F 80+16 iz",
 	"E0+4 ib", "0F 01 /4", "0F 20 /0d", "0F A2", "FF /2m", "FF /4m", "0F 31", "E6 ib"};
 
-static bool is_string(const struct insn *i)
-{
-	return (i->opcode >= 0xa4 && i->opcode <= 0xa7) || (i->opcode >= 0xaa && i->opcode <= 0xaf);
-}
-
-/* Makes the memory operand lie at `target`, by a register if it has one, else by its displacement. */
-static void aim(struct machine *m, u8 *bytes, unsigned length, u32 target)
-{
-	struct insn *i = &m->e.insn;
-	u32 *gpr = m->v.gpr;
-	u32 rest = target - i->disp;
-
-	if (i->index != NO_REG && i->base != i->index)
-		rest -= gpr[i->index] << i->scale;
-	if (i->base != NO_REG && i->base == i->index)
-		gpr[i->base] = rest / (1 + (1 << i->scale));
-	else if (i->base != NO_REG)
-		gpr[i->base] = rest;
-	rest += i->disp;
-	if (i->base == NO_REG && i->has_modrm)
-		memcpy(memmem(bytes, length, &i->disp, i->addr_size), &rest, i->addr_size);
-}
-
 static u32 operand(void)
 {
 	u32 at = DATA + below(DATA_END - DATA - 64);
@@ -97,7 +74,7 @@ static bool prepare(struct machine *m, const char *template)
 	if (m->e.insn.opcode == 0xc8)
 		return false; /* the emulator's ENTER checks more than Unicorn's; it is copied anyway */
 	if (m->e.insn.has_memory)
-		aim(m, bytes, length, target);
+		aim(&m->e.insn, m->v.gpr, bytes, length, target);
 	fill_operands(m, target);
 	bytes[length] = 0x90;
 	poke(m, m->v.eip, bytes, length + 1);
@@ -118,22 +95,22 @@ static enum step emulate(struct machine *m)
  */
 static enum step after_trap(struct machine *m)
 {
-	u32 host = uc_get(m, UC_X86_REG_EIP);
+	u32 host = uc_get(&m->uc, UC_X86_REG_EIP);
 	struct xlate_where w = xlate_where(m->x, host);
 
 	machine_store(m);
 	m->v.eip = w.eip;
-	if (m->vector == VECTOR_GP && host - HOST < XLATE_CODE_MIN &&
+	if (m->uc.vector == VECTOR_GP && host - HOST < XLATE_CODE_MIN &&
 		m->memory.code[host - HOST] == HLT) {
 		if (w.place == XLATE_EXIT || w.place == XLATE_INDIRECT)
 			return STEP_DONE;
 		assert_in_range(w.place, XLATE_CLEAN, XLATE_INSIDE);
 		return emulate(m);
 	}
-	if (m->vector == VECTOR_PF)
-		vcpu_raise_page(&m->v, gva(m->cr2), 0);
+	if (m->uc.vector == VECTOR_PF)
+		vcpu_raise_page(&m->v, gva(m->uc.cr2), 0);
 	else
-		vcpu_raise(&m->v, m->vector, 0);
+		vcpu_raise(&m->v, m->uc.vector, 0);
 	return STEP_FAULT;
 }
 
@@ -143,25 +120,6 @@ static enum step run_translated(struct machine *m)
 	machine_enter(m, m->block->host, STEPS);
 	return after_trap(m);
 }
-
-static void print_case(const struct machine *m, const struct vcpu *before, const char *template)
-{
-	print_message("%s:", template);
-	for (unsigned n = 0; n < m->e.insn.length; n++)
-		print_message(" %02x", m->ram[before->eip + n]);
-	print_message("  eip %x eflags %x gprs", before->eip, before->eflags);
-	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		print_message(" %x", before->gpr[reg]);
-	print_message("\n");
-}
-
-#define EXPECT(what, a, b)                                                             \
-	do {                                                                           \
-		if ((a) != (b)) {                                                      \
-			print_case(m, before, template);                               \
-			fail_msg("%s: %x, by emulation %x", what, (u32)(a), (u32)(b)); \
-		}                                                                      \
-	} while (0)
 
 /* RCL, RCR and SETcc: QEMU has changed the flags when their store faults. */
 static bool loses_flags(const struct insn *i)
@@ -174,13 +132,12 @@ static bool loses_flags(const struct insn *i)
 static void compare(struct machine *m, const struct vcpu *before, const struct vcpu *right,
 	const char *template)
 {
-	static const char *const name[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 	u32 undefined = right->event.kind == EVENT_NONE ? undefined_flags(&m->e.insn, before)
 			: loses_flags(&m->e.insn)       ? EFLAGS_ARITH
 							: 0;
 
 	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		EXPECT(name[reg], m->v.gpr[reg], right->gpr[reg]);
+		EXPECT(gpr_name[reg], m->v.gpr[reg], right->gpr[reg]);
 	EXPECT("eip", m->v.eip, right->eip);
 	EXPECT("eflags", (m->v.eflags ^ right->eflags) & COMPARED & ~undefined, 0u);
 }
@@ -206,7 +163,7 @@ static bool one_trial(struct machine *m, const char *template, u8 *saved, u8 *re
 	memcpy(m->ram, saved, SAVED);
 	m->v = start;
 	translated = run_translated(m);
-	if (m->vector == ASTRAY) {
+	if (m->uc.vector == ASTRAY) {
 		m->v = start;
 		memcpy(m->ram, saved, SAVED);
 		return false;
@@ -290,8 +247,8 @@ static unsigned try_interrupts(struct machine *m, const char *template)
 		memcpy(m->ram, saved, SAVED);
 		m->v = start;
 		machine_enter(m, m->block->host, n);
-		w = xlate_where(m->x, uc_get(m, UC_X86_REG_EIP));
-		if (m->vector >= 0)
+		w = xlate_where(m->x, uc_get(&m->uc, UC_X86_REG_EIP));
+		if (m->uc.vector >= 0)
 			break;
 		EXPECT("place", w.place == XLATE_NOWHERE, false);
 		if (w.place == XLATE_INSIDE || w.place == XLATE_INDIRECT)

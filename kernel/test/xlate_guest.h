@@ -1,34 +1,16 @@
 /*
  * A guest's instruction, translated, for tests that run it in Unicorn's ring 3. Include it once a test.
  *
- *   guest's RAM     0x001000  the instruction            monitor's   0x100000  GDT, stack, IRET
- *                   0x004000  operands and stack                     0x140000  code cache
- *                   0x020000  page directory, table                  0x200000  struct xlate_state
- *
- * All is mapped where it lies, the only mapping that Unicorn 2.0.1 follows.
+ *   guest's RAM     as in unicorn_machine.h              monitor's   0x100000  GDT, stack, IRET
+ *                                                                    0x140000  code cache
+ *                                                                    0x200000  struct xlate_state
  */
 #pragma once
 
-#include "test/support.h"
+#include "test/unicorn_machine.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <unicorn/unicorn.h>
-
-#include "cpu/access.h"
-#include "cpu/emulate.h"
-#include "test/random_insn.h"
-#include "x86/paging.h"
 #include "xlate/xlate.h"
 
-#define MEMORY     0x40000u
-#define CODE       0x1000u
-#define DIRECTORY  0x20000u
-#define TABLE      0x21000u
 #define SYSTEM     0x100000u
 #define SYSTEM_ESP (SYSTEM + 0xf00)
 #define LOAD_CR3   (SYSTEM + 0x800) /* mov %eax, %cr3; iret */
@@ -41,7 +23,6 @@
 #define RING3_GS   0x2b
 #define HLT        0xf4
 #define ASTRAY     (-2) /* an address where Unicorn has no memory */
-#define RIGHTS     (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
 struct machine {
 	struct gmem mem;
@@ -54,37 +35,10 @@ struct machine {
 	struct xlate_memory memory;
 	struct xlate_block *block;
 
-	uc_engine *uc;
+	struct unicorn uc;
 	uc_context *fresh; /* in ring 0, no exception met */
 	u8 *system;
-	int vector; /* the exception that ring 3 has met, or -1 */
-	u32 cr2;
 };
-
-static const int uc_gpr[GPR_COUNT] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX,
-	UC_X86_REG_EBX, UC_X86_REG_ESP, UC_X86_REG_EBP, UC_X86_REG_ESI, UC_X86_REG_EDI};
-
-static u32 uc_get(struct machine *m, int reg)
-{
-	u32 value = 0;
-
-	uc_reg_read(m->uc, reg, &value);
-	return value;
-}
-
-static void uc_set(struct machine *m, int reg, u32 value)
-{
-	assert_int_equal(uc_reg_write(m->uc, reg, &value), UC_ERR_OK);
-}
-
-static void on_exception(uc_engine *uc, u32 vector, void *user)
-{
-	struct machine *m = user;
-
-	m->vector = vector;
-	uc_reg_read(uc, UC_X86_REG_CR2, &m->cr2);
-	uc_emu_stop(uc);
-}
 
 static void poke(struct machine *m, u32 address, const void *bytes, unsigned count)
 {
@@ -119,30 +73,28 @@ static void fill_system(struct machine *m)
 	gdt[4] = descriptor_make(0, ~0u, data | ATTR_DPL);
 	gdt[5] = descriptor_make(STATE, ~0u, data | ATTR_DPL);
 	memcpy(m->system + (LOAD_CR3 - SYSTEM), "\x0f\x22\xd8\xcf", 4);
-	assert_int_equal(uc_reg_write(m->uc, UC_X86_REG_GDTR, &gdtr), UC_ERR_OK);
+	assert_int_equal(uc_reg_write(m->uc.engine, UC_X86_REG_GDTR, &gdtr), UC_ERR_OK);
 }
 
 static void open_unicorn(struct machine *m)
 {
 	u32 state = ALIGN_UP(sizeof(struct xlate_state), PAGE_SIZE);
-	uc_hook hook;
 
-	assert_int_equal(uc_open(UC_ARCH_X86, UC_MODE_32, &m->uc), UC_ERR_OK);
-	uc_mem_map_ptr(m->uc, 0, MEMORY, UC_PROT_ALL, m->ram);
-	uc_mem_map_ptr(m->uc, SYSTEM, PAGE_SIZE, UC_PROT_ALL, m->system);
-	uc_mem_map_ptr(m->uc, HOST, XLATE_CODE_MIN, UC_PROT_ALL, m->memory.code);
-	uc_mem_map_ptr(m->uc, STATE, state, UC_PROT_ALL, m->memory.state);
-	uc_hook_add(m->uc, &hook, UC_HOOK_INTR, on_exception, m, 1, 0);
+	uc_start(&m->uc);
+	uc_mem_map_ptr(m->uc.engine, 0, MEMORY, UC_PROT_ALL, m->ram);
+	uc_mem_map_ptr(m->uc.engine, SYSTEM, PAGE_SIZE, UC_PROT_ALL, m->system);
+	uc_mem_map_ptr(m->uc.engine, HOST, XLATE_CODE_MIN, UC_PROT_ALL, m->memory.code);
+	uc_mem_map_ptr(m->uc.engine, STATE, state, UC_PROT_ALL, m->memory.state);
 	fill_system(m);
-	uc_set(m, UC_X86_REG_SS, RING0_DATA); /* of 32 bits, unlike what Unicorn starts with */
-	uc_set(m, UC_X86_REG_DS, RING3_DATA);
-	uc_set(m, UC_X86_REG_ES, RING3_DATA);
-	uc_set(m, UC_X86_REG_FS, RING3_DATA);
-	uc_set(m, UC_X86_REG_GS, RING3_GS);
-	uc_set(m, UC_X86_REG_CR3, m->v.cr3);
-	uc_set(m, UC_X86_REG_CR0, m->v.cr0);
-	uc_context_alloc(m->uc, &m->fresh);
-	uc_context_save(m->uc, m->fresh);
+	uc_set(&m->uc, UC_X86_REG_SS, RING0_DATA); /* of 32 bits, unlike what Unicorn starts with */
+	uc_set(&m->uc, UC_X86_REG_DS, RING3_DATA);
+	uc_set(&m->uc, UC_X86_REG_ES, RING3_DATA);
+	uc_set(&m->uc, UC_X86_REG_FS, RING3_DATA);
+	uc_set(&m->uc, UC_X86_REG_GS, RING3_GS);
+	uc_set(&m->uc, UC_X86_REG_CR3, m->v.cr3);
+	uc_set(&m->uc, UC_X86_REG_CR0, m->v.cr0);
+	uc_context_alloc(m->uc.engine, &m->fresh);
+	uc_context_save(m->uc.engine, m->fresh);
 }
 
 static void machine_open(struct machine *m)
@@ -174,7 +126,7 @@ static void machine_open(struct machine *m)
 static void machine_close(struct machine *m)
 {
 	uc_context_free(m->fresh);
-	uc_close(m->uc);
+	uc_close(m->uc.engine);
 	test_memory_free(&m->mem);
 	free(m->system);
 	free(m->memory.code);
@@ -196,7 +148,7 @@ static void machine_translate(struct machine *m)
 	from.gfn[1] = from.gfn[0] + 1;
 	xlate_flush(m->x);
 	m->block = xlate_translate(m->x, &from);
-	uc_ctl_remove_cache(m->uc, m->block->host, m->block->end);
+	uc_ctl_remove_cache(m->uc.engine, m->block->host, m->block->end);
 }
 
 /* Always with a count: to begin or end counting makes Unicorn forget all that it has translated. */
@@ -204,11 +156,11 @@ static void machine_run(struct machine *m, u32 from, unsigned most)
 {
 	uc_err err;
 
-	err = uc_emu_start(m->uc, from, 0, 0, most);
+	err = uc_emu_start(m->uc.engine, from, 0, 0, most);
 	if (err == UC_ERR_INSN_INVALID)
-		m->vector = VECTOR_UD;
-	else if (err != UC_ERR_OK && m->vector < 0)
-		m->vector = ASTRAY;
+		m->uc.vector = VECTOR_UD;
+	else if (err != UC_ERR_OK && m->uc.vector < 0)
+		m->uc.vector = ASTRAY;
 }
 
 /* Ring 3 with the guest's registers, at a host address, for at most so many instructions. */
@@ -225,15 +177,15 @@ static void machine_enter(struct machine *m, u32 host, unsigned most)
 	m->memory.state->cr[3] = m->v.cr3;
 	m->memory.state->cr[4] = m->v.cr4;
 	m->memory.state->clock_base = m->v.tsc; /* and clock_scale is 0: it stands still */
-	uc_context_restore(m->uc, m->fresh);
-	uc_set(m, UC_X86_REG_EAX, m->v.cr3);
+	uc_context_restore(m->uc.engine, m->fresh);
+	uc_set(&m->uc, UC_X86_REG_EAX, m->v.cr3);
 	machine_run(m, LOAD_CR3, 1); /* the pages may be others than they were */
 	memcpy(m->system + (SYSTEM_ESP - SYSTEM), frame, sizeof frame);
 	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		uc_set(m, uc_gpr[reg], reg == ESP ? SYSTEM_ESP : m->v.gpr[reg]);
+		uc_set(&m->uc, uc_gpr[reg], reg == ESP ? SYSTEM_ESP : m->v.gpr[reg]);
 	machine_run(m, IRET, 1);
-	assert_int_equal(uc_get(m, UC_X86_REG_EIP), host);
-	m->vector = -1;
+	assert_int_equal(uc_get(&m->uc, UC_X86_REG_EIP), host);
+	m->uc.vector = -1;
 	if (most)
 		machine_run(m, host, most);
 }
@@ -242,7 +194,7 @@ static void machine_enter(struct machine *m, u32 host, unsigned most)
 static void machine_store(struct machine *m)
 {
 	for (unsigned reg = 0; reg < GPR_COUNT; reg++)
-		m->v.gpr[reg] = uc_get(m, uc_gpr[reg]);
-	vcpu_set_user_eflags(&m->v, uc_get(m, UC_X86_REG_EFLAGS));
+		m->v.gpr[reg] = uc_get(&m->uc, uc_gpr[reg]);
+	vcpu_set_user_eflags(&m->v, uc_get(&m->uc, UC_X86_REG_EFLAGS));
 	m->v.eflags = (m->v.eflags & ~EFLAGS_IF) | (m->memory.state->vif & EFLAGS_IF);
 }
