@@ -4,7 +4,8 @@
  *
  * Nothing that the guest can see changes before the last access that may fault or that must be
  * answered by a device. So an instruction that needs a device is simply begun again once the answer
- * is there: the answers it has got so far are replayed.
+ * is there: the answers it has got so far are replayed. A write to a port needs no answer, and is the last thing
+ * that an instruction does.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 #include "cpu/vcpu.h"
 
 enum step {
-	/* The instruction is complete, EIP points to the next. */
+	/* The instruction is complete, EIP points to the next. With EFFECT_OUT the vmm must act all the same. */
 	STEP_DONE,
 	/* vcpu->event holds the exception; nothing else has changed (SDM 3A 6.5: faults restart). */
 	STEP_FAULT,
@@ -34,6 +35,7 @@ enum effect {
 	EFFECT_SEGMENTS = 1 << 4, /* a segment register, or the privilege level */
 	EFFECT_CONTROL = 1 << 5,  /* CR0, CR4 or a debug register: compose the real ones anew */
 	EFFECT_CR3 = 1 << 6,      /* the translations of pages that are not global */
+	EFFECT_OUT = 1 << 7,      /* `exit` has a write to a port, which is still to be made */
 };
 
 /* One instruction under way. */

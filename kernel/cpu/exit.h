@@ -5,7 +5,7 @@
 
 enum exit_kind {
 	EXIT_NONE,
-	EXIT_PORT,        /* IN or OUT: answer in `value`, run again */
+	EXIT_PORT,        /* IN: answer in `value`, run again. OUT: the instruction is complete */
 	EXIT_MMIO,        /* an access to what is not RAM: answer in `value`, run again */
 	EXIT_STRING,      /* REP INS, OUTS: `value` times `port`, with RAM at `address` */
 	EXIT_HALT,        /* HLT */

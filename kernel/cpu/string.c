@@ -206,7 +206,7 @@ enum step emulate_string(struct vcpu *v, struct emulation *e)
 		if (count == 1 || comparison_ends(v, i))
 			return emulation_next(v, e);
 		/* An interrupt comes between two iterations, and finds EIP here (SDM 2B REP). */
-		if (v->intr && vcpu_interruptible(v))
+		if (e->effects & EFFECT_OUT || (v->intr && vcpu_interruptible(v)))
 			break;
 	}
 	return STEP_DONE;

@@ -62,8 +62,8 @@ struct engine {
 	/* Gives the vcpu what the engine needs to run it. NULL, or one sentence why it cannot. */
 	const char *(*attach)(struct vcpu *);
 	/*
-	 * Runs the vcpu until the vmm must act; `exit` says why. After EXIT_PORT and EXIT_MMIO the
-	 * next call takes the answer from the same record. v->event, if set, is delivered first.
+	 * Runs the vcpu until the vmm must act; `exit` says why. After EXIT_MMIO, and EXIT_PORT that reads,
+	 * the next call takes the answer from the same record. v->event, if set, is delivered first.
 	 * Between calls the vcpu holds all that the guest can see; the FPU's state may still be in
 	 * the real one.
 	 */

@@ -97,6 +97,16 @@ static void meter_enter(struct soft *s)
 	s->cause = CAUSE_OTHER;
 }
 
+/* Whether it is worth asking soft_pass(): an error code of INT n's, a place where an IRET was. */
+static inline bool may_pass(const struct soft *s, enum soft_way way)
+{
+	const struct trapped *t = &s->trapped[s->frame.eip % TRAPPED_KEPT];
+
+	if (hw_late_breakpoint)
+		return false;
+	return way == WAY_DIRECT ? s->frame.error & ERROR_IDT : t->emulation.insn.opcode == 0xcf;
+}
+
 /* One turn in ring 3, from host address `host_eip` on. */
 static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct exit *exit)
 {
@@ -108,11 +118,11 @@ static enum step enter(struct soft *s, enum soft_way way, u32 host_eip, struct e
 	do {
 		if (engine_meter)
 			meter_enter(s);
-		hw_enter(&s->frame);
+		hw_enter(&s->frame, s->vcpu->gpr);
 		if (engine_meter)
 			s->left = read_tsc();
 		s->counts.traps++;
-	} while (s->frame.vector == VECTOR_GP && !hw_late_breakpoint && soft_pass(s, &way));
+	} while (s->frame.vector == VECTOR_GP && may_pass(s, way) && soft_pass(s, &way));
 	if (s->frame.vector >= VECTOR_VM86)
 		return refuse(s, exit);
 	if (way == WAY_TRANSLATED)

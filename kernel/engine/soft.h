@@ -34,7 +34,7 @@ struct trapped {
 	struct emulation emulation;
 };
 
-#define TRAPPED_KEPT  256u
+#define TRAPPED_KEPT  512u
 #define FOLLOWED_KEPT 8u
 
 /* So many emulated writes to one frame in a row, and it is not watched any more. */
@@ -85,8 +85,8 @@ struct soft_xlate {
 	struct xlate *cache; /* NULL: it is not */
 	struct xlate_state *state;
 	struct segment cs;        /* the code segment that the cache was filled under */
-	u32 flushes;              /* xlate_counts.flushes when `where` and `exit` were set */
-	struct xlate_where where; /* where ring 3 was left; block NULL: nowhere */
+	const struct xlate_counts *counts;
+	const struct xlate_where *where; /* where ring 3 was left */
 	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
 	u32 *window;              /* the directory entries of the kernel's root */
 	u64 clock_zero;           /* the vcpu's, by which the state has its clock */

@@ -24,18 +24,18 @@ static struct trapped *take_slot(struct soft *s, u32 at)
 static enum step fetch_translated(struct soft *s)
 {
 	const struct soft_xlate *x = &s->xlate;
-	struct trapped *t = take_slot(s, x->where.host);
+	struct trapped *t = take_slot(s, x->where->host);
 	enum step step;
 
-	if (t->mask == ~0u && t->at == x->where.host && t->bytes == x->flushes) {
+	if (t->mask == ~0u && t->at == x->where->host && t->bytes == x->counts->flushes) {
 		emulation_begin(&t->emulation);
 		return STEP_DONE;
 	}
 	t->mask = 0;
 	step = cpu_fetch(s->vcpu, &t->emulation);
-	if (step == STEP_DONE && !x->where.block->dead) {
-		t->at = x->where.host;
-		t->bytes = x->flushes;
+	if (step == STEP_DONE && !x->where->block->dead) {
+		t->at = x->where->host;
+		t->bytes = x->counts->flushes;
 		t->mask = ~0u;
 	}
 	return step;

@@ -8,8 +8,6 @@
  *      a program's INT n  -->  call_kernel()      \
  *                                                  enter_kernel()  -->  handler  -->  return_from_kernel()
  *      any other event    -->  soft_pass_deliver() /
- *
- * With INT n and IRET the general registers stay in the frame, where the trap has put them.
  */
 #include "engine/soft.h"
 
@@ -148,7 +146,7 @@ static void write_frame(const struct vcpu *v, const struct event *event, u32 ret
 	word[4] = v->seg[SS].selector;
 }
 
-/* Enters the handler as the last time; or does nothing. The vcpu's ESP and flags are up to date. */
+/* Enters the handler as the last time; or does nothing. The vcpu's flags are up to date. */
 static inline bool enter_kernel(struct soft *s, const struct soft_way_in *w, enum table_level from,
 	const struct event *event, u32 return_eip)
 {
@@ -222,13 +220,12 @@ static const struct xlate_block *find_block(
 								      : NULL;
 }
 
-/* Ring 3 goes on in this block, on the vcpu's stack. */
+/* Ring 3 goes on in this block. */
 static void go_on(struct soft *s, const struct xlate_block *b)
 {
-	s->frame.esp = s->vcpu->gpr[ESP];
 	s->frame.eip = b->host;
 	s->frame.eflags = vcpu_real_eflags(s->vcpu);
-	s->xlate.where.block = NULL;
+	s->xlate.where = &xlate_nowhere;
 }
 
 static bool call_kernel(struct soft *s)
@@ -246,8 +243,7 @@ static bool call_kernel(struct soft *s)
 	b = find_block(s, &w->code, w->eip);
 	if (!b)
 		return false;
-	/* The long way would begin with these two, too. */
-	v->gpr[ESP] = f->esp;
+	/* The long way would begin with this, too. */
 	vcpu_set_user_eflags(v, f->eflags);
 	if (!enter_kernel(s, w, TABLE_USER, &event, f->eip + INT_BYTES))
 		return false;
@@ -265,8 +261,8 @@ static inline bool is_iret(const struct soft *s)
 	const struct trapped *t = &s->trapped[s->frame.eip % TRAPPED_KEPT];
 
 	return t->at == s->frame.eip && t->mask == ~0u &&
-	       t->bytes == xlate_counts(s->xlate.cache)->flushes &&
-	       t->emulation.insn.opcode == 0xcf && t->emulation.insn.op_size == 4;
+	       t->bytes == s->xlate.counts->flushes && t->emulation.insn.opcode == 0xcf &&
+	       t->emulation.insn.op_size == 4;
 }
 
 static void take_flags(struct vcpu *v, u32 popped)
@@ -292,7 +288,7 @@ static bool return_to_program(struct soft *s, const u32 *word)
 	v->seg[SS] = *stack;
 	v->cpl = 3;
 	v->eip = f->eip = word[0];
-	f->esp = word[3];
+	v->gpr[ESP] = word[3];
 	f->eflags = vcpu_real_eflags(v);
 	soft_enter_level(s, WAY_DIRECT);
 	return true;
@@ -312,7 +308,7 @@ static bool return_in_kernel(struct soft *s, const u32 *word)
 		return false;
 	take_flags(v, word[2]);
 	v->eip = word[0];
-	v->gpr[ESP] = s->frame.esp + 12;
+	v->gpr[ESP] += 12;
 	s->xlate.state->vif = v->eflags & EFLAGS_IF;
 	go_on(s, b);
 	return true;
@@ -323,16 +319,17 @@ static bool return_from_kernel(struct soft *s)
 	const u32 unusual = EFLAGS_TF | EFLAGS_NT | EFLAGS_VM | EFLAGS_IOPL;
 	const struct hw_frame *f = &s->frame;
 	struct vcpu *v = s->vcpu;
+	u32 at = v->seg[SS].base + v->gpr[ESP];
 	const u32 *word;
 	bool inner;
 
 	if (f->ss != s->loaded[SS] || f->eflags & EFLAGS_NT || v->intr || v->dr[7] & 0xff)
 		return false;
-	word = access_known(v, gva(v->seg[SS].base + f->esp), 12, ACCESS_READ, 0);
+	word = access_known(v, gva(at), 12, ACCESS_READ, 0);
 	if (!word || word[2] & unusual)
 		return false;
 	inner = !(word[1] & SELECTOR_RPL);
-	if (!inner && (f->esp & PAGE_MASK) > PAGE_SIZE - 20)
+	if (!inner && (at & PAGE_MASK) > PAGE_SIZE - 20)
 		return false;
 	if (!(inner ? return_in_kernel(s, word) : return_to_program(s, word)))
 		return false;

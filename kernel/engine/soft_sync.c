@@ -48,14 +48,6 @@ static void load_frame(struct soft *s, u32 host_eip)
 	struct hw_frame *f = &s->frame;
 	const struct vcpu *v = s->vcpu;
 
-	f->eax = v->gpr[EAX];
-	f->ecx = v->gpr[ECX];
-	f->edx = v->gpr[EDX];
-	f->ebx = v->gpr[EBX];
-	f->esp = v->gpr[ESP];
-	f->ebp = v->gpr[EBP];
-	f->esi = v->gpr[ESI];
-	f->edi = v->gpr[EDI];
 	f->eip = host_eip;
 	f->eflags = vcpu_real_eflags(v);
 	if (s->stepping)
@@ -117,7 +109,7 @@ void soft_load(struct soft *s, enum soft_way way, u32 host_eip)
 /* Where the guest is now: its EIP, and whether interrupts still have to wait (SDM 3A 6.8.3). */
 static void store_place(struct soft *s)
 {
-	const struct xlate_where *w = &s->xlate.where;
+	const struct xlate_where *w = s->xlate.where;
 	struct vcpu *v = s->vcpu;
 	u32 eip = s->frame.eip;
 	bool covered = false;
@@ -136,14 +128,6 @@ void soft_store(struct soft *s)
 	const struct hw_frame *f = &s->frame;
 	struct vcpu *v = s->vcpu;
 
-	v->gpr[EAX] = f->eax;
-	v->gpr[ECX] = f->ecx;
-	v->gpr[EDX] = f->edx;
-	v->gpr[EBX] = f->ebx;
-	v->gpr[ESP] = f->esp;
-	v->gpr[EBP] = f->ebp;
-	v->gpr[ESI] = f->esi;
-	v->gpr[EDI] = f->edi;
 	store_place(s);
 	/* While we step, the real TF is not the guest's. */
 	vcpu_set_user_eflags(

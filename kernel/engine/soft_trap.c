@@ -88,18 +88,18 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 		return step;
 	}
 	s->counts.emulated++;
-	if (e->effects)
+	if (e->effects & ~EFFECT_OUT)
 		soft_apply(s, e->effects);
-	s->straight = s->way == WAY_TRANSLATED && !(e->effects & ~EFFECT_INVLPG);
+	s->straight = s->way == WAY_TRANSLATED && !(e->effects & ~(EFFECT_INVLPG | EFFECT_OUT));
 	if (e->insn.opcode == 0xcf)
 		soft_pass_out(s);
-	if (trap_flag && !covers_next(v, &e->insn))
-		return single_step(s);
-	if (v->halted) {
+	if (trap_flag && !covers_next(v, &e->insn)) {
+		step = single_step(s);
+	} else if (v->halted) {
 		exit->kind = EXIT_HALT;
-		return STEP_EXIT;
+		step = STEP_EXIT;
 	}
-	return STEP_DONE;
+	return e->effects & EFFECT_OUT ? STEP_EXIT : step;
 }
 
 enum step soft_emulate(struct soft *s, struct exit *exit)
@@ -271,7 +271,7 @@ enum step soft_trap(struct soft *s, struct exit *exit)
 		exit->value = vector;
 		return STEP_EXIT;
 	}
-	if (vector == VECTOR_GP && s->way == WAY_TRANSLATED && s->xlate.where.place >= XLATE_EXIT) {
+	if (vector == VECTOR_GP && s->way == WAY_TRANSLATED && s->xlate.where->place >= XLATE_EXIT) {
 		soft_blame(s, CAUSE_LINK);
 		return STEP_DONE; /* the HLT of a way out: EIP is where it leads */
 	}

@@ -90,6 +90,8 @@ const char *soft_xlate_attach(struct soft *s)
 		       "or give QEMU more (-m)";
 	x->state = memory.state;
 	x->cache = xlate_init(&memory);
+	x->counts = xlate_counts(x->cache);
+	x->where = &xlate_nowhere;
 	x->clock_due = true;
 	fill_descriptors(s->tables.gdt.slot[TABLE_KERNEL]);
 	descriptor_refuse(&s->tables, (u32 *)memory.state->refused);
@@ -186,14 +188,13 @@ void soft_xlate_segment(struct soft *s)
 /* Whether what is remembered of the last exit still lies in the cache. */
 static bool remembers(const struct soft_xlate *x)
 {
-	return x->where.block && !x->where.block->dead &&
-	       x->flushes == xlate_counts(x->cache)->flushes;
+	return x->where->block && !x->where->block->dead;
 }
 
 /* In the block that was left: at the same instruction again, or behind it. */
 static u32 find_near(const struct soft *s)
 {
-	const struct xlate_where *w = &s->xlate.where;
+	const struct xlate_where *w = s->xlate.where;
 
 	if (!remembers(&s->xlate) || w->place == XLATE_EXIT)
 		return 0;
@@ -204,7 +205,7 @@ static u32 find_near(const struct soft *s)
 
 u32 soft_xlate_next(const struct soft *s)
 {
-	const struct xlate_where *w = &s->xlate.where;
+	const struct xlate_where *w = s->xlate.where;
 	const struct vcpu *v = s->vcpu;
 
 	if (v->intr || v->shadow || v->eflags & (EFLAGS_TF | EFLAGS_IOPL) || s->due ||
@@ -216,7 +217,7 @@ u32 soft_xlate_next(const struct soft *s)
 u32 soft_xlate_find(struct soft *s)
 {
 	struct soft_xlate *x = &s->xlate;
-	bool indirect = x->where.place == XLATE_INDIRECT;
+	bool indirect = x->where->place == XLATE_INDIRECT;
 	struct xlate_block *b;
 	u32 host;
 
@@ -256,9 +257,9 @@ static void finish_instruction(struct soft *s)
 	do {
 		f->eflags = (f->eflags | EFLAGS_TF) & ~EFLAGS_IF;
 		write_dr6(DR6_FIXED);
-		hw_enter(f);
+		hw_enter(f, s->vcpu->gpr);
 		s->xlate.where = xlate_where(s->xlate.cache, f->eip);
-	} while (f->vector == VECTOR_DB && s->xlate.where.place == XLATE_INSIDE);
+	} while (f->vector == VECTOR_DB && s->xlate.where->place == XLATE_INSIDE);
 	f->eflags = (f->eflags & ~EFLAGS_TF) | EFLAGS_IF;
 	f->vector = vector;
 	write_dr6(cause);
@@ -268,11 +269,10 @@ void soft_xlate_left(struct soft *s)
 {
 	struct soft_xlate *x = &s->xlate;
 
-	x->flushes = xlate_counts(x->cache)->flushes;
 	x->where = xlate_where(x->cache, s->frame.eip);
-	if (x->where.place == XLATE_INSIDE && comes_at_any_time(s->frame.vector))
+	if (x->where->place == XLATE_INSIDE && comes_at_any_time(s->frame.vector))
 		finish_instruction(s);
-	x->exit = x->where.place == XLATE_EXIT ? x->where.exit : NULL;
+	x->exit = x->where->exit;
 }
 
 /* --- what makes it wrong --- */
@@ -327,7 +327,7 @@ void soft_xlate_forget(struct soft *s)
 void soft_xlate_count(struct soft *s)
 {
 	const struct xlate *cache = s->xlate.cache;
-	const struct xlate_counts *c = xlate_counts(cache);
+	const struct xlate_counts *c = s->xlate.counts;
 
 	s->counts.cache.bytes = cache_bytes(s->vcpu->mem);
 	s->counts.cache.used = xlate_used(cache);

@@ -56,7 +56,7 @@ void interrupt_wait(void)
 		wait_for_interrupt();
 }
 
-void hw_monitor_trap(struct hw_frame *f)
+void hw_monitor_trap(struct hw_own_frame *f)
 {
 	/*
 	 * QEMU (7.2) delivers the trap of a data breakpoint one instruction late if another trap comes

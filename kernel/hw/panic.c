@@ -95,7 +95,7 @@ NORETURN void panic(const char *format, ...)
 	stop((u32)__builtin_frame_address(0));
 }
 
-NORETURN void panic_trap(const struct hw_frame *f)
+NORETURN void panic_trap(const struct hw_own_frame *f)
 {
 	sayf("\ncave: PANIC: exception %u in the monitor, error code %x, CR2 %08x\n", f->vector,
 		f->error, read_cr2());

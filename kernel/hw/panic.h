@@ -5,7 +5,7 @@
 #include "hw/trap.h"
 
 /* A trap of the monitor's own. `frame` lies on its stack, without esp and ss. */
-NORETURN void panic_trap(const struct hw_frame *);
+NORETURN void panic_trap(const struct hw_own_frame *);
 
 /* Where the double fault's task begins. */
 NORETURN void panic_double_fault(void);

@@ -1,18 +1,20 @@
 /*
  * The world switch. There and back, in steps:
  *
- *   hw_enter(frame), its argument in EAX
+ *   hw_enter(frame, gpr), its arguments in EAX and EDX
  *     1. save what C expects to find again on the monitor's stack, and remember that stack;
  *     2. tell the TSS where the next trap's stack begins: at the end of the frame;
- *     3. make the frame the stack, pop everything from it, and IRET to ring 3.
+ *     3. take the general registers from the vcpu, the stack pointer by way of the frame;
+ *     4. make the frame the stack, pop everything from it, and IRET to ring 3.
  *   a trap from ring 3
- *     4. the processor takes SS0:ESP0, the end of the same frame, and pushes its part;
- *     5. the stub pushes the vector, the common part the other registers: the frame is full again;
- *     6. back to the remembered stack, and return to whoever called hw_enter().
+ *     5. the processor takes SS0:ESP0, the end of the same frame, and pushes its part;
+ *     6. the stub pushes the vector, the common part the segment registers: the frame is full again;
+ *     7. the general registers go back to where they came from;
+ *     8. back to the remembered stack, and return to whoever called hw_enter().
  *   a trap from ring 0
- *     4'. no stack is switched: the frame lies on the monitor's own, without ESP and SS;
- *     6'. hw_monitor_trap(): an interrupt that ended the idle loop's sleep, else a panic; but
- *     7. a fault in step 3 is the guest's: the processor refuses its state. Back to C as in 6.
+ *     5'. no stack is switched: the frame lies on the monitor's own, without ESP and SS;
+ *     8'. hw_monitor_trap(): an interrupt that ended the idle loop's sleep, else a panic; but
+ *     9. a fault in step 4 is the guest's: the processor refuses its state. Back to C as in 8.
  */
 #include "x86/selectors.h"
 
@@ -22,12 +24,19 @@
 #define VECTOR_REFUSED 0x101
 #define VECTOR_LIMIT   0x30
 
-#define FRAME_SIZE     204	/* from the frame's start */
+#define FRAME_SIZE     172	/* from the frame's start */
 #define FRAME_GS       128
-#define FRAME_VECTOR   176
-#define EIP_FROM_GS    56	/* from where ESP is when all is pushed */
-#define CS_FROM_GS     60
-#define EFLAGS_FROM_GS 64
+#define FRAME_VECTOR   144
+#define FRAME_ESP      164
+
+#define GPR_EAX        0	/* enum gpr, x86/regs.h */
+#define GPR_ECX        4
+#define GPR_EDX        8
+#define GPR_EBX        12
+#define GPR_ESP        16
+#define GPR_EBP        20
+#define GPR_ESI        24
+#define GPR_EDI        28
 
 	.text
 	.globl hw_enter
@@ -37,20 +46,29 @@ hw_enter:
 	push	%esi
 	push	%edi
 	mov	%esp, monitor_esp
+	mov	%edx, guest_gpr
 	lea	FRAME_SIZE(%eax), %ecx	/* 2 */
 	mov	%ecx, monitor_tss + TSS_ESP0
-	lea	FRAME_GS(%eax), %esp	/* 3 */
-enter_first:
+	mov	GPR_ESP(%edx), %ecx	/* 3 */
+	mov	%ecx, FRAME_ESP(%eax)
+	lea	FRAME_GS(%eax), %esp
+	mov	GPR_EAX(%edx), %eax
+	mov	GPR_ECX(%edx), %ecx
+	mov	GPR_EBX(%edx), %ebx
+	mov	GPR_EBP(%edx), %ebp
+	mov	GPR_ESI(%edx), %esi
+	mov	GPR_EDI(%edx), %edi
+	mov	GPR_EDX(%edx), %edx
+enter_first:				/* 4 */
 	pop	%gs
 	pop	%fs
 	pop	%es
 	pop	%ds
-	popa
 	add	$8, %esp
 enter_last:
 	iret
 
-/* 5. Every frame has an error code: the processor's (vectors 8, 10-14, 17), or a 0. */
+/* 6. Every frame has an error code: the processor's (vectors 8, 10-14, 17), or a 0. */
 	.balign	16
 	.globl trap_stubs
 trap_stubs:
@@ -65,45 +83,67 @@ trap_stubs:
 	.set	vector, vector + 1
 	.endr
 
-trap_common:
-	pusha
+trap_common:				/* the stack: vector, error, EIP, CS, EFLAGS */
+	testb	$3, 12(%esp)
+	jz	monitor_trap
+	testl	$EFLAGS_VM, 16(%esp)
+	jnz	vm86_trap
 	push	%ds
 	push	%es
 	push	%fs
 	push	%gs
-	mov	$SELECTOR_DATA, %ax
-	mov	%eax, %ds
-	mov	%eax, %es
+	push	%edx			/* into the room */
+	mov	$SELECTOR_DATA, %dx
+	mov	%edx, %ds
+	mov	%edx, %es
 	cld
-	testl	$EFLAGS_VM, EFLAGS_FROM_GS(%esp)
-	jnz	vm86_trap
-	testb	$3, CS_FROM_GS(%esp)
-	jz	monitor_trap
-6:	mov	monitor_esp, %esp	/* 6 */
+	mov	guest_gpr, %edx		/* 7 */
+	mov	%eax, GPR_EAX(%edx)
+	mov	%ecx, GPR_ECX(%edx)
+	mov	%ebx, GPR_EBX(%edx)
+	mov	%ebp, GPR_EBP(%edx)
+	mov	%esi, GPR_ESI(%edx)
+	mov	%edi, GPR_EDI(%edx)
+	pop	%eax
+	mov	%eax, GPR_EDX(%edx)
+	mov	FRAME_ESP - FRAME_GS(%esp), %eax
+	mov	%eax, GPR_ESP(%edx)
+8:	mov	monitor_esp, %esp	/* 8 */
 	pop	%edi
 	pop	%esi
 	pop	%ebx
 	pop	%ebp
 	ret
 
-vm86_trap:				/* four words more: the frame lies 16 bytes too low */
-	movl	$VECTOR_VM86, FRAME_VECTOR - FRAME_GS + 16(%esp)
-	jmp	6b
+vm86_trap:				/* nothing else of the guest's is valid */
+	mov	$SELECTOR_DATA, %ax
+	mov	%eax, %ds
+	mov	%eax, %es
+	cld
+	mov	monitor_tss + TSS_ESP0, %eax
+	movl	$VECTOR_VM86, FRAME_VECTOR - FRAME_SIZE(%eax)
+	jmp	8b
 
-monitor_trap:
-	mov	EIP_FROM_GS(%esp), %eax
+monitor_trap:				/* 5' */
+	pusha
+	push	%ds
+	push	%es
+	mov	$SELECTOR_DATA, %ax
+	mov	%eax, %ds
+	mov	%eax, %es
+	cld
+	mov	48(%esp), %eax		/* EIP */
 	cmp	$enter_first, %eax
 	jb	own_trap
 	cmp	$enter_last, %eax
 	ja	own_trap
-	mov	monitor_tss + TSS_ESP0, %eax	/* 7 */
+	mov	monitor_tss + TSS_ESP0, %eax	/* 9 */
 	movl	$VECTOR_REFUSED, FRAME_VECTOR - FRAME_SIZE(%eax)
-	jmp	6b
+	jmp	8b
 
-own_trap:				/* 6' */
-	lea	-FRAME_GS(%esp), %eax
+own_trap:				/* 8' */
+	lea	8(%esp), %eax
 	call	hw_monitor_trap
-	add	$8, %esp		/* GS and FS may not be loadable any more, and are a guest's */
 	pop	%es
 	pop	%ds
 	popa
@@ -139,4 +179,6 @@ hw_unwind:
 	.bss
 	.balign	4
 monitor_esp:
+	.long	0
+guest_gpr:			/* where the vcpu that runs keeps its general registers */
 	.long	0

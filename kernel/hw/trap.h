@@ -1,11 +1,12 @@
 /*
  * The two directions of the world switch: into ring 3, and back by any trap.
  *
- * A frame is what travels. The assembly in trap.S pushes and pops it in this order:
+ * The general registers travel between the processor and the vcpu, which is their one home. The rest is a frame;
+ * trap.S and the processor pop and push it in this order:
  *
- *     room | gs fs es ds | edi esi ebp (esp) ebx edx ecx eax | vector error | eip cs eflags esp ss
- *             trap.S             PUSHA, POPA                    trap.S,        the processor
- *                                                               processor
+ *     room | gs fs es ds | vector error | eip cs eflags esp ss
+ *             trap.S       trap.S,        the processor
+ *                          processor
  *
  * The room is for two accidents: a trap out of virtual-8086 mode, which pushes four words more (SDM
  * 3B 20.3.1), and a fault while the frame is popped, which pushes a frame of its own below.
@@ -13,18 +14,26 @@
 #pragma once
 
 #include "base/types.h"
+#include "x86/regs.h"
 
 struct hw_frame {
 	u32 room[32];
 	u32 gs, fs, es, ds;
-	u32 edi, esi, ebp, pusha_esp, ebx, edx, ecx, eax;
 	u32 vector, error;
 	u32 eip, cs, eflags, esp, ss;
 };
 
 _Static_assert(offsetof(struct hw_frame, gs) == 128, "trap.S counts on it");
-_Static_assert(offsetof(struct hw_frame, vector) == 176, "trap.S counts on it");
-_Static_assert(sizeof(struct hw_frame) == 204, "trap.S counts on it");
+_Static_assert(offsetof(struct hw_frame, vector) == 144, "trap.S counts on it");
+_Static_assert(offsetof(struct hw_frame, esp) == 164, "trap.S counts on it");
+_Static_assert(sizeof(struct hw_frame) == 172, "trap.S counts on it");
+
+/* What a trap in the monitor itself leaves on its stack: PUSHA, and the processor's. */
+struct hw_own_frame {
+	u32 edi, esi, ebp, pusha_esp, ebx, edx, ecx, eax;
+	u32 vector, error;
+	u32 eip, cs, eflags;
+};
 
 /* Real interrupts arrive at these vectors; 0-31 are the processor's exceptions. */
 #define VECTOR_IRQ   0x20u
@@ -45,11 +54,11 @@ _Static_assert(sizeof(struct hw_frame) == 204, "trap.S counts on it");
 #define VECTOR_REFUSED 0x101u
 
 /*
- * Enters ring 3 with the registers of `frame`, and returns when the processor traps: an interrupt,
- * exception or INT. `frame` then holds what was interrupted. Interrupts are off while the monitor
- * runs. The frame must lie in the window.
+ * Enters ring 3 with these registers, and returns when the processor traps: an interrupt, exception or INT.
+ * `frame` and `gpr` then hold what was interrupted; frame->esp is gpr[ESP], in both directions. Interrupts
+ * are off while the monitor runs. Both must lie in the window.
  */
-void hw_enter(struct hw_frame *);
+void hw_enter(struct hw_frame *, u32 gpr[GPR_COUNT]);
 
 /* A breakpoint of the guest's has trapped only now that the monitor runs: it is still in DR6. */
 extern bool hw_late_breakpoint;
@@ -67,4 +76,4 @@ __attribute__((returns_twice)) int hw_mark(struct hw_mark *);
 NORETURN void hw_unwind(struct hw_mark *, int value);
 
 /* A trap while the monitor itself ran; trap.S calls it. */
-void hw_monitor_trap(struct hw_frame *);
+void hw_monitor_trap(struct hw_own_frame *);

@@ -113,7 +113,7 @@ static u32 leads_to(const struct xlate_exit *exit)
 
 static void expect_place(u32 host, enum xlate_place place, u32 eip)
 {
-	struct xlate_where w = xlate_where(x, host);
+	struct xlate_where w = *xlate_where(x, host);
 
 	assert_int_equal(w.place, place);
 	assert_int_equal(w.eip, eip);
@@ -149,7 +149,7 @@ static void every_host_address_has_a_place(void **state)
 	PUT(AT, "\x9c\xfa\xa1\x00\x10\x00\x00\x9d\x74\x05"); /* pushf cli mov popf je */
 	b = translate(AT);
 	for (u32 host = b->host; host < b->end; host++) {
-		struct xlate_where w = xlate_where(x, host);
+		struct xlate_where w = *xlate_where(x, host);
 
 		assert_ptr_equal(w.block, b);
 		clean += w.place == XLATE_CLEAN;

@@ -96,7 +96,7 @@ static enum step emulate(struct machine *m)
 static enum step after_trap(struct machine *m)
 {
 	u32 host = uc_get(&m->uc, UC_X86_REG_EIP);
-	struct xlate_where w = xlate_where(m->x, host);
+	struct xlate_where w = *xlate_where(m->x, host);
 
 	machine_store(m);
 	m->v.eip = w.eip;
@@ -247,7 +247,7 @@ static unsigned try_interrupts(struct machine *m, const char *template)
 		memcpy(m->ram, saved, SAVED);
 		m->v = start;
 		machine_enter(m, m->block->host, n);
-		w = xlate_where(m->x, uc_get(&m->uc, UC_X86_REG_EIP));
+		w = *xlate_where(m->x, uc_get(&m->uc, UC_X86_REG_EIP));
 		if (m->uc.vector >= 0)
 			break;
 		EXPECT("place", w.place == XLATE_NOWHERE, false);

@@ -91,7 +91,7 @@ static bool any_alive(void)
 /* Interrupts come between instructions: not while one waits for the answer of a device. */
 static bool in_instruction(const struct vm *vm)
 {
-	return vm->exit.kind == EXIT_PORT || vm->exit.kind == EXIT_MMIO;
+	return vm->exit.kind == EXIT_MMIO || (vm->exit.kind == EXIT_PORT && !vm->exit.write);
 }
 
 /*

@@ -12,7 +12,7 @@
 #include "xlate/emit.h"
 
 #define XLATE_HASHES      4096u /* a power of two */
-#define XLATE_RECENT      256u  /* places that are remembered */
+#define XLATE_RECENT      512u  /* places that are remembered */
 #define XLATE_BLOCK_MOST  64u   /* instructions of a block */
 #define XLATE_BLOCK_BYTES 8192u /* of code that a block may take: 64 instructions at their worst */
 
@@ -30,7 +30,7 @@ struct xlate {
 	u32 block_count, block_most, map_count, map_most, exit_count, exit_most, page_count,
 		page_most;
 
-	struct { /* what xlate_where() found lately, by host address */
+	struct xlate_recent { /* what xlate_where() found lately, by host address; 0: void */
 		u32 host;
 		struct xlate_where where;
 	} recent[XLATE_RECENT];

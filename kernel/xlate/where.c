@@ -48,26 +48,33 @@ static struct xlate_where find_instruction(struct xlate_block *b, u32 host)
 	return w; /* at the jump to the first of the exits */
 }
 
-struct xlate_where xlate_where(struct xlate *x, u32 host)
+const struct xlate_where xlate_nowhere = {.place = XLATE_NOWHERE};
+
+static struct xlate_where find_place(const struct xlate *x, u32 host)
 {
 	struct xlate_block *b;
-	unsigned slot = host % XLATE_RECENT;
 
-	if (x->recent[slot].host == host)
-		return x->recent[slot].where;
 	if (host - x->memory.code_address >= x->memory.code_bytes)
-		return (struct xlate_where){.place = XLATE_NOWHERE};
+		return xlate_nowhere;
 	b = block_below(x, host);
 	if (b && host - b->halts < b->exits)
 		return at_exit(b, host);
-	if (b && host < b->end) {
-		x->recent[slot].host = host;
-		x->recent[slot].where = find_instruction(b, host);
-		return x->recent[slot].where;
-	}
+	if (b && host < b->end)
+		return find_instruction(b, host);
 	/* What is left: gates, and the code that they all share, which ends in a HLT. */
 	return (struct xlate_where){
 		.place = *xlate_code_at(x, host) == HLT ? XLATE_INDIRECT : XLATE_INSIDE,
 		.eip = x->memory.state->target,
 	};
+}
+
+const struct xlate_where *xlate_where(struct xlate *x, u32 host)
+{
+	struct xlate_recent *r = &x->recent[host % XLATE_RECENT];
+
+	if (r->host == host)
+		return &r->where;
+	r->where = find_place(x, host);
+	r->host = r->where.block ? host : 0; /* elsewhere the answer may be another one the next time */
+	return &r->where;
 }

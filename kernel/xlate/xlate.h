@@ -188,7 +188,9 @@ struct xlate_where {
 	u32 next_eip, next_host; /* of the instruction behind it in the block; next_host 0: none */
 };
 
-struct xlate_where xlate_where(struct xlate *, u32 host);
+/* The place stays valid until the next call; after a flush it is nowhere. */
+const struct xlate_where *xlate_where(struct xlate *, u32 host);
+extern const struct xlate_where xlate_nowhere;
 
 /* --- invalidate.c: what ends a block's life --- */
 
