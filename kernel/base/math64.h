@@ -38,13 +38,20 @@ static inline u32 mod64(u64 n, u32 d)
 	return rest;
 }
 
-/* a * b / c, exact: the product has 96 bits. The result must fit into 64. */
-static inline u64 mul_div(u64 a, u32 b, u32 c)
+/* a * b / c, exact, and the remainder: the product has 96 bits. The result must fit into 64. */
+static inline u64 mul_div_rest(u64 a, u32 b, u32 c, u32 *rest)
 {
 	u64 low = (u64)(u32)a * b;
 	u64 high = (a >> 32) * b + (low >> 32);
-	u32 rest;
-	u64 q_high = div_rest(high, c, &rest);
+	u32 middle;
+	u64 q_high = div_rest(high, c, &middle);
 
-	return (q_high << 32) + div64((u64)rest << 32 | (u32)low, c);
+	return (q_high << 32) + div_rest((u64)middle << 32 | (u32)low, c, rest);
+}
+
+static inline u64 mul_div(u64 a, u32 b, u32 c)
+{
+	u32 rest;
+
+	return mul_div_rest(a, b, c, &rest);
 }

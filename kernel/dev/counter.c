@@ -94,13 +94,14 @@ void counter_set_mode(struct counter *c, unsigned mode, bool bcd, u64 tick)
 	c->waiting = false;
 }
 
-void counter_write_begins(struct counter *c, u64 tick)
+bool counter_write_begins(struct counter *c, u64 tick)
 {
 	if (c->mode != 0)
-		return;
+		return false;
 	c->rest = counter_value(c, tick);
 	c->state = COUNTER_IDLE;
 	c->waiting = false;
+	return true;
 }
 
 void counter_write(struct counter *c, u16 value, u64 tick)
@@ -203,25 +204,24 @@ static u64 next_edge(const struct counter *c, u64 tick)
 	return tick - position + (position < edge ? edge : c->count);
 }
 
-u64 counter_next_change(const struct counter *c, u64 tick)
+struct counter_edges counter_next_edges(const struct counter *counter, u64 tick)
 {
-	u64 edge = next_edge(c, tick);
-
-	return c->waiting ? MIN(edge, c->load_at) : edge;
-}
-
-u64 counter_next_rise(const struct counter *counter, u64 tick)
-{
+	struct counter_edges edges = {NEVER, NEVER};
 	struct counter c = *counter;
-	bool before = counter_output(&c, tick);
+	bool before = counter_output(&c, tick), after;
 
-	for (;;) {
-		tick = counter_next_change(&c, tick);
+	for (; edges.rise == NEVER; before = after) {
+		u64 edge = next_edge(&c, tick);
+
+		tick = c.waiting ? MIN(edge, c.load_at) : edge;
 		if (tick == NEVER)
-			return NEVER;
+			break;
 		counter_sync(&c, tick);
-		if (!before && counter_output(&c, tick))
-			return tick;
-		before = counter_output(&c, tick);
+		after = counter_output(&c, tick);
+		if (after != before && edges.change == NEVER)
+			edges.change = tick;
+		if (after && !before)
+			edges.rise = tick;
 	}
+	return edges;
 }

@@ -40,8 +40,8 @@ struct counter {
 void counter_set_mode(struct counter *, unsigned mode, bool bcd, u64 tick);
 /* The whole count, as written: 0 stands for the largest. */
 void counter_write(struct counter *, u16 value, u64 tick);
-/* The first of a count's two bytes: mode 0 stops (DS "Mode 0"). */
-void counter_write_begins(struct counter *, u64 tick);
+/* The first of a count's two bytes: mode 0 stops (DS "Mode 0"). Whether this changes what is to come. */
+bool counter_write_begins(struct counter *, u64 tick);
 void counter_set_gate(struct counter *, bool gate, u64 tick);
 /* Takes over a count whose time has come. */
 void counter_sync(struct counter *, u64 tick);
@@ -49,7 +49,9 @@ void counter_sync(struct counter *, u64 tick);
 /* What a read of the count gives: binary, or four decimal digits. */
 u16 counter_value(const struct counter *, u64 tick);
 bool counter_output(const struct counter *, u64 tick);
-/* The first tick after `tick` at which the output changes or a count is loaded, or NEVER (bus.h). */
-u64 counter_next_change(const struct counter *, u64 tick);
-/* The first tick after `tick` at which the output rises, or NEVER. */
-u64 counter_next_rise(const struct counter *, u64 tick);
+/* The first ticks after `tick` at which the output changes and at which it rises, or NEVER (bus.h). */
+struct counter_edges {
+	u64 change, rise;
+};
+
+struct counter_edges counter_next_edges(const struct counter *, u64 tick);

@@ -39,22 +39,24 @@ static u64 tick_at(u64 now)
 /* The first nanosecond of a tick. */
 static u64 time_of(u64 tick)
 {
+	u32 rest;
 	u64 floor;
 
 	if (tick == NEVER)
 		return NEVER;
-	floor = mul_div(tick, NS_PER_SECOND, PIT_HZ);
-	return tick_at(floor) < tick ? floor + 1 : floor;
+	floor = mul_div_rest(tick, NS_PER_SECOND, PIT_HZ, &rest);
+	return floor + (rest != 0);
 }
 
-/* The output of counter 0 is the request line. After every write to a counter. */
+/* The output of counter 0 is the request line. After all that may change what it will do. */
 static void update_timer(struct pit *pit)
 {
 	const struct counter *timer = &pit->channel[0].counter;
+	struct counter_edges edges = counter_next_edges(timer, pit->tick);
 
 	pic_set_line(pit->pic, IRQ_TIMER, counter_output(timer, pit->tick));
-	pit->change = time_of(counter_next_change(timer, pit->tick));
-	pit->rise = time_of(counter_next_rise(timer, pit->tick));
+	pit->change = time_of(edges.change);
+	pit->rise = edges.rise == edges.change ? pit->change : time_of(edges.rise);
 }
 
 /* Brings all counters to `now`. */
@@ -114,7 +116,8 @@ static void set_mode(struct pit *pit, struct pit_channel *ch, u8 value)
 	ch->read_high = ch->write_high = ch->latched = ch->status_latched = false;
 	/* 6 and 7 are 2 and 3: their high bit is not looked at (DS "Control Word Format"). */
 	counter_set_mode(&ch->counter, mode > 5 ? mode - 4 : mode, value & 1, pit->tick);
-	update_timer(pit);
+	if (ch == pit->channel)
+		update_timer(pit);
 }
 
 static void control(struct pit *pit, u8 value)
@@ -132,6 +135,8 @@ static void control(struct pit *pit, u8 value)
 /* The byte that is not written is zero (DS "Write Operations"). */
 static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
 {
+	bool changed = true;
+
 	if (ch->access == ACCESS_LOW) {
 		counter_write(&ch->counter, value, pit->tick);
 	} else if (ch->access == ACCESS_HIGH) {
@@ -142,9 +147,10 @@ static void write_count(struct pit *pit, struct pit_channel *ch, u8 value)
 	} else {
 		ch->write_high = true;
 		ch->low = value;
-		counter_write_begins(&ch->counter, pit->tick);
+		changed = counter_write_begins(&ch->counter, pit->tick);
 	}
-	update_timer(pit);
+	if (changed && ch == pit->channel)
+		update_timer(pit);
 }
 
 /* From the latch if there is one, else from the counter as it runs. */

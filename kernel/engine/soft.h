@@ -84,13 +84,13 @@ struct soft_real {
 struct soft_xlate {
 	struct xlate *cache; /* NULL: it is not */
 	struct xlate_state *state;
-	struct segment cs;        /* the code segment that the cache was filled under */
+	struct segment cs; /* the code segment that the cache was filled under */
 	const struct xlate_counts *counts;
 	const struct xlate_where *where; /* where ring 3 was left */
-	struct xlate_exit *exit;  /* to be linked to the block that is entered next, or NULL */
-	u32 *window;              /* the directory entries of the kernel's root */
-	u64 clock_zero;           /* the vcpu's, by which the state has its clock */
-	bool clock_due;           /* the state needs a later moment, or another clock */
+	struct xlate_exit *exit; /* to be linked to the block that is entered next, or NULL */
+	u32 *window;             /* the directory entries of the kernel's root */
+	u64 clock_zero;          /* the vcpu's, by which the state has its clock */
+	bool clock_due;          /* the state needs a later moment, or another clock */
 };
 
 /* The selector that makes a real register hold what the guest's does. */
@@ -188,9 +188,18 @@ void soft_select(struct soft *);
  */
 bool soft_choose_known(
 	struct soft *, enum table_level, const struct segment *code, const struct segment *stack);
-/* The segments, or only the data segments, that the guest may have loaded without a trap. */
+/* Whether ring 3 has loaded segment registers without a trap; then the vcpu must follow. */
+static inline bool soft_segments_moved(const struct soft *s)
+{
+	const struct hw_frame *f = &s->frame;
+	const u16 *l = s->loaded;
+
+	if (f->ds != l[DS] || f->es != l[ES] || f->fs != l[FS] || f->ss != l[SS])
+		return true;
+	return s->way != WAY_TRANSLATED && (f->cs != l[CS] || f->gs != l[GS]);
+}
+
 void soft_follow(struct soft *);
-void soft_follow_data(struct soft *);
 /* A watched frame that holds a descriptor table was written; perhaps beside the table. */
 void soft_descriptors_written(struct soft *, gpa_t address, u32 bytes);
 

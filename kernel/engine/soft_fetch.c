@@ -73,7 +73,7 @@ enum step soft_fetch_mapped(struct soft *s)
 	enum step step;
 
 	/* A breakpoint of the guest on these bytes must not see the monitor read them. */
-	if (s->way == WAY_TRANSLATED || s->vcpu->dr[7] & 0xff)
+	if (s->vcpu->dr[7] & 0xff)
 		return soft_fetch(s);
 	t = take_slot(s, at);
 	if (is_flat(cs) && t->at == at && t->mask && (*(const u32 *)at & t->mask) == t->bytes) {

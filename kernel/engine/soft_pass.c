@@ -190,16 +190,6 @@ bool soft_pass_deliver(struct soft *s)
 	return true;
 }
 
-/* Whether the registers are those that the program was given: it has loaded no others. */
-static bool has_own_segments(const struct soft *s)
-{
-	const struct hw_frame *f = &s->frame;
-	const u16 *l = s->loaded;
-
-	return f->cs == l[CS] && f->ss == l[SS] && f->ds == l[DS] && f->es == l[ES] &&
-	       f->fs == l[FS] && f->gs == l[GS];
-}
-
 /* The error code names the gate that ring 3 may not use: of INT n, or INT3 and INTO (SDM 3A 6.13). */
 static bool is_int(const struct soft *s, u8 *vector)
 {
@@ -237,7 +227,7 @@ static bool call_kernel(struct soft *s)
 	struct vcpu *v = s->vcpu;
 
 	if (!s->xlate.cache || v->cpl != 3 || f->eflags & EFLAGS_TF || v->eflags & EFLAGS_IOPL ||
-		v->dr[7] & 0xff || !is_int(s, &event.vector) || !has_own_segments(s))
+		v->dr[7] & 0xff || !is_int(s, &event.vector) || soft_segments_moved(s))
 		return false;
 	w = find_way(s, TABLE_USER, event.vector);
 	b = find_block(s, &w->code, w->eip);
@@ -260,9 +250,8 @@ static inline bool is_iret(const struct soft *s)
 {
 	const struct trapped *t = &s->trapped[s->frame.eip % TRAPPED_KEPT];
 
-	return t->at == s->frame.eip && t->mask == ~0u &&
-	       t->bytes == s->xlate.counts->flushes && t->emulation.insn.opcode == 0xcf &&
-	       t->emulation.insn.op_size == 4;
+	return t->at == s->frame.eip && t->mask == ~0u && t->bytes == s->xlate.counts->flushes &&
+	       t->emulation.insn.opcode == 0xcf && t->emulation.insn.op_size == 4;
 }
 
 static void take_flags(struct vcpu *v, u32 popped)
@@ -279,7 +268,8 @@ static bool return_to_program(struct soft *s, const u32 *word)
 
 	if (word[1] != code->selector || word[4] != stack->selector || word[0] > code->limit)
 		return false;
-	soft_follow_data(s);
+	if (soft_segments_moved(s))
+		soft_follow(s);
 	/* What was chosen for a program it may keep (SDM 3A 5.8.6). */
 	if (!soft_choose_known(s, TABLE_USER, code, stack))
 		return false;

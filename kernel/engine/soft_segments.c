@@ -108,7 +108,7 @@ void soft_select(struct soft *s)
 }
 
 /* A segment register that the guest may have loaded without a trap. */
-static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
+static void follow_segment(struct soft *s, enum sreg which, u16 now)
 {
 	if (now == s->loaded[which])
 		return;
@@ -121,37 +121,29 @@ static inline void follow_segment(struct soft *s, enum sreg which, u16 now)
  * The same for one whose RPL is the guest's own. Kernels load a few selectors there, and what they lead
  * to is remembered until a descriptor is written.
  */
-static inline void follow_data(struct soft *s, enum sreg which, u16 now)
+static void follow_data(struct soft *s, enum sreg which, u16 now)
 {
 	struct chosen *c = &s->followed[DESCRIPTOR_INDEX(now) % FOLLOWED_KEPT];
 
 	if (now == s->loaded[which])
 		return;
-	s->loaded[which] = now;
 	if (c->valid && c->selector == now && s->vcpu->cpl == 0) {
 		s->vcpu->seg[which] = c->segment;
+		s->loaded[which] = now;
 		return;
 	}
-	descriptor_follow(&s->tables, s->vcpu, which, now);
-	remember(s, now);
+	follow_segment(s, which, now);
 	*c = (struct chosen){
 		.segment = s->vcpu->seg[which], .selector = now, .valid = s->vcpu->cpl == 0};
-}
-
-void soft_follow_data(struct soft *s)
-{
-	const struct hw_frame *f = &s->frame;
-
-	follow_data(s, DS, f->ds);
-	follow_data(s, ES, f->es);
-	follow_data(s, FS, f->fs);
 }
 
 void soft_follow(struct soft *s)
 {
 	const struct hw_frame *f = &s->frame;
 
-	soft_follow_data(s);
+	follow_data(s, DS, f->ds);
+	follow_data(s, ES, f->es);
+	follow_data(s, FS, f->fs);
 	follow_segment(s, SS, f->ss);
 	if (s->way == WAY_TRANSLATED)
 		return;

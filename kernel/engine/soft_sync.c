@@ -132,7 +132,8 @@ void soft_store(struct soft *s)
 	/* While we step, the real TF is not the guest's. */
 	vcpu_set_user_eflags(
 		v, s->stepping ? (f->eflags & ~EFLAGS_TF) | (v->eflags & EFLAGS_TF) : f->eflags);
-	soft_follow(s);
+	if (soft_segments_moved(s))
+		soft_follow(s);
 }
 
 /* Whether the guest's GDT or LDT may be mapped elsewhere since an instruction with these effects. */

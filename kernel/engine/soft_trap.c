@@ -122,7 +122,7 @@ enum step soft_resume(struct soft *s, struct exit *exit)
  */
 static enum step protection_fault(struct soft *s, struct exit *exit)
 {
-	enum step step = soft_fetch_mapped(s);
+	enum step step = s->way == WAY_TRANSLATED ? soft_fetch(s) : soft_fetch_mapped(s);
 
 	if (step == STEP_DONE)
 		step = run_instruction(s, exit);
@@ -271,14 +271,14 @@ enum step soft_trap(struct soft *s, struct exit *exit)
 		exit->value = vector;
 		return STEP_EXIT;
 	}
-	if (vector == VECTOR_GP && s->way == WAY_TRANSLATED && s->xlate.where->place >= XLATE_EXIT) {
-		soft_blame(s, CAUSE_LINK);
-		return STEP_DONE; /* the HLT of a way out: EIP is where it leads */
-	}
 	switch (vector) {
 	case VECTOR_PF:
 		return page_fault(s, exit);
 	case VECTOR_GP:
+		if (s->way != WAY_TRANSLATED || s->xlate.where->place < XLATE_EXIT)
+			return protection_fault(s, exit);
+		soft_blame(s, CAUSE_LINK);
+		return STEP_DONE; /* the HLT of a way out: EIP is where it leads */
 	case VECTOR_NP:
 	case VECTOR_SS:
 	case VECTOR_TS:
