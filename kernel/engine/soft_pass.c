@@ -58,6 +58,23 @@ static const u32 *known_inner_stack(struct vcpu *v)
 	return access_known(v, gva(at), 8, ACCESS_READ, 0);
 }
 
+/*
+ * Whether the event's own gate has led to where the vcpu is now; a fault on the way may have led to another
+ * handler, at the same address even.
+ */
+static bool has_led_here(const struct vcpu *v, struct descriptor gate, const struct event *event,
+	enum table_level from)
+{
+	unsigned attr = descriptor_attr(gate);
+
+	if (!(attr & ATTR_P) || !gate_is_32_bit(gate) || event->vector * 8u + 7 > v->idtr.limit)
+		return false;
+	if (event->kind == EVENT_SOFTWARE && from == TABLE_USER && (attr & ATTR_DPL) != ATTR_DPL)
+		return false;
+	return gate_offset(gate) == v->eip &&
+	       !((gate_selector(gate) ^ v->seg[CS].selector) & ~SELECTOR_RPL);
+}
+
 void soft_pass_in(struct soft *s, const struct event *event, enum table_level from)
 {
 	struct soft_way_in *w = find_way(s, from, event->vector);
@@ -87,9 +104,8 @@ void soft_pass_in(struct soft *s, const struct event *event, enum table_level fr
 	w->stack = v->seg[SS];
 	w->eip = v->eip;
 	w->eflags_cleared = event_eflags_cleared(w->gate);
-	/* Another handler, if a fault came on the way to this one. */
-	w->known = v->eip == gate_offset(w->gate) && gate_is_32_bit(w->gate) &&
-		   w->code.attr & ATTR_DB && is_flat_stack(&w->stack);
+	w->known = has_led_here(v, w->gate, event, from) && w->code.attr & ATTR_DB &&
+		   is_flat_stack(&w->stack);
 	remember(&s->pass, &w->code);
 	remember(&s->pass, &w->stack);
 }
