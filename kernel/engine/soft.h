@@ -5,7 +5,7 @@
  *   soft.c        the loop: deliver, enter, trap, settle or exit
  *   soft_way.c    the choice: which way the next instructions are run
  *   soft_sync.c   between the vcpu and the frame: in before each entry, out after each trap
- *   soft_segments.c   what the real segment registers hold
+ *   soft_segments.c  what the real segment registers hold
  *   soft_real.c   control and debug registers, tables, the FPU
  *   soft_trap.c   what each trap means
  *   soft_pass.c   the short way into the guest's kernel, and back
@@ -112,35 +112,42 @@ struct soft {
 	struct hw_frame frame; /* what the world switch exchanges */
 	struct vcpu *vcpu;
 	struct shadow shadow;
-	struct shadow_tables tables;
-	struct emulation *emulation; /* one of these: */
-	struct trapped trapped[TRAPPED_KEPT];
-	struct engine_counts counts;
-	enum cause cause; /* of this visit to the monitor */
-	u64 left;         /* TSC when ring 3 was left */
 	struct soft_xlate xlate;
 	struct soft_pass pass;
-	u32 written, streak; /* the watched frame written last, and how often in a row */
-	enum soft_way way;   /* of the last entry */
-
-	bool asked;   /* the instruction in `emulation` waits for the vmm's answer */
 	unsigned due; /* a set of enum soft_due */
-	/* Bit 0 GDT, 1 LDT: its frames are not watched, and loads of segment registers trap instead. */
-	unsigned loose;
 
-	bool straight;     /* the next instruction may follow the one that was emulated at once */
-	bool alone;        /* the next instruction is one that only the real processor knows */
-	unsigned in_a_row; /* instructions emulated since ring 3 was entered */
-	u32 reported;      /* breakpoints that the last of our steps has reported */
-	bool stepping;     /* the real TF is ours, for one instruction */
-	struct soft_real usual[TABLE_COUNT]; /* cr0 0: not composed since the machine was loaded */
+	/* The instruction that trapped, or is emulated next: */
+	struct emulation *emulation; /* one of these */
+	struct trapped trapped[TRAPPED_KEPT];
+	bool asked;        /* it waits for the vmm's answer */
+	char reason[160];  /* of EXIT_UNSUPPORTED, when it names an instruction */
+	bool straight;     /* the next one may follow it at once */
+	bool alone;        /* the next one is one that only the real processor knows */
+	unsigned in_a_row; /* emulated since ring 3 was entered */
+
+	/* How ring 3 was entered: */
+	enum soft_way way;
+	bool stepping; /* the real TF is ours, for one instruction */
+	u32 reported;  /* breakpoints that the last of our steps has reported */
+
+	/* Segment registers and descriptor tables (soft_segments.c): */
+	struct shadow_tables tables;
+	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
+	bool unusual;           /* these segments are not what translated code counts on */
 	struct chosen chosen[TABLE_COUNT][SREG_COUNT];
 	struct chosen followed[FOLLOWED_KEPT]; /* what data selectors were found to lead to */
 	u32 remembered; /* descriptors that `chosen` or `followed` knows of; bit n: n, n + 32, ... */
-	bool unusual;   /* these segments are not what translated code counts on */
-	u16 loaded[SREG_COUNT]; /* the real selectors that the last entry loaded */
+	/* Bit 0 GDT, 1 LDT: its frames are not watched, and loads of segment registers trap instead. */
+	unsigned loose;
+	u32 written, streak; /* the watched frame written last, and how often in a row */
+
+	/* The other real registers (soft_real.c): */
+	struct soft_real usual[TABLE_COUNT]; /* cr0 0: not composed since the machine was loaded */
 	u32 cr4_features;
-	char reason[160]; /* of EXIT_UNSUPPORTED, when it names an instruction */
+
+	struct engine_counts counts;
+	enum cause cause; /* of this visit to the monitor */
+	u64 left;         /* TSC when ring 3 was left */
 };
 
 static inline struct soft *soft_of(struct vcpu *v)
@@ -199,6 +206,7 @@ static inline bool soft_segments_moved(const struct soft *s)
 	return s->way != WAY_TRANSLATED && (f->cs != l[CS] || f->gs != l[GS]);
 }
 
+/* Brings the vcpu's up to date with them. */
 void soft_follow(struct soft *);
 /* A watched frame that holds a descriptor table was written; perhaps beside the table. */
 void soft_descriptors_written(struct soft *, gpa_t address, u32 bytes);
