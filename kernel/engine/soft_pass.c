@@ -3,7 +3,8 @@
  * time event_deliver() and cpu_emulate() look at a gate, a TSS and descriptors. What they found the last time
  * holds as long as the words that they looked at are the same: these are compared here. The descriptors
  * need no look, since writes to them are heard of. All that is unusual (a trace flag, an interrupt that waits, a
- * page that is not known) goes the long way.
+ * page that is not known) goes the long way; and so does all of direct execution, where the long way is what
+ * students write, and every event is to show it.
  *
  *      a program's INT n  -->  call_kernel()      \
  *                                                  enter_kernel()  -->  handler  -->  return_from_kernel()
@@ -83,7 +84,7 @@ void soft_pass_in(struct soft *s, const struct event *event, enum table_level fr
 	const u32 *tss;
 
 	w->known = false;
-	if (v->cpl != 0 || event->vector == VECTOR_DB)
+	if (!s->xlate.cache || v->cpl != 0 || event->vector == VECTOR_DB)
 		return;
 	gate = known_gate(v, event->vector);
 	if (!gate)
@@ -202,7 +203,7 @@ bool soft_pass_deliver(struct soft *s)
 		return false;
 	v->event.kind = EVENT_NONE;
 	if (from == TABLE_USER)
-		soft_enter_level(s, s->xlate.cache ? WAY_TRANSLATED : WAY_DIRECT);
+		soft_enter_level(s, WAY_TRANSLATED);
 	return true;
 }
 

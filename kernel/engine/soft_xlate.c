@@ -284,7 +284,7 @@ static void check_page(struct soft *s, struct xlate_page *page)
 
 	if (!walk.ok || walk.gpa.v >> PAGE_SHIFT != page->gfn)
 		xlate_drop_page(s->xlate.cache, page);
-	page->global = walk.ok && walk.global;
+	xlate_set_global(s->xlate.cache, page, walk.ok && walk.global);
 }
 
 void soft_xlate_remapped(struct soft *s, unsigned effects)

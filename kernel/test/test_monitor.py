@@ -215,7 +215,7 @@ def die(register: int, value: int):
         return machine.result(machine.proceed())
 
 
-@pytest.mark.parametrize("offset, value", [(140, 0x7FF3), (188, 0x7FF3), (200, 0x7FF3), (188, 0)])
+@pytest.mark.parametrize("offset, value", [(140, 0x7FF3), (156, 0x7FF3), (168, 0x7FF3), (156, 0)])
 def test_a_state_that_the_processor_refuses_is_the_guests_fault(offset, value):
     """DS, CS and SS of a frame that is to be popped name nothing; or CS is null (kernel/hw/trap.h)."""
     with Machine(CAVE, [(COUNT, "vm=red mem=4M"), (COUNT, "vm=blue mem=4M")]) as machine:

@@ -337,12 +337,22 @@ static void a_page_that_is_mapped_elsewhere(void **state)
 	assert_true(b->dead);
 }
 
-static unsigned count_pages(
-	struct xlate_page *(*next)(const struct xlate *, const struct xlate_page *))
+static unsigned count_pages(void)
 {
+	struct xlate_page *page = NULL;
 	unsigned count = 0;
 
-	for (struct xlate_page *page = next(x, NULL); page; page = next(x, page))
+	while ((page = xlate_next_page(x, page)))
+		count++;
+	return count;
+}
+
+static unsigned count_locals(void)
+{
+	struct xlate_page *page = NULL;
+	unsigned count = 0;
+
+	while ((page = xlate_next_local(x, page)))
 		count++;
 	return count;
 }
@@ -358,8 +368,20 @@ static void pages_are_listed(void **state)
 		from.global[0] = n & 1;
 		xlate_translate(x, &from);
 	}
-	assert_int_equal(count_pages(xlate_next_page), 6);
-	assert_int_equal(count_pages(xlate_next_local), 3);
+	assert_int_equal(count_pages(), 6);
+	assert_int_equal(count_locals(), 3);
+
+	/* One becomes global, of one nothing is left, and both come back. */
+	xlate_set_global(x, xlate_find_page(x, (AT >> PAGE_SHIFT) + 2), true);
+	xlate_written(x, FRAME + 4, 0, PAGE_SIZE);
+	assert_int_equal(count_pages(), 6);
+	assert_int_equal(count_locals(), 1);
+	xlate_set_global(x, xlate_find_page(x, (AT >> PAGE_SHIFT) + 2), false);
+	from.eip = from.linear = AT + 4 * PAGE_SIZE;
+	from.gfn[0] = FRAME + 4;
+	from.global[0] = false;
+	xlate_translate(x, &from);
+	assert_int_equal(count_locals(), 3);
 }
 
 static void a_gate_is_checked_and_goes(void **state)
@@ -405,7 +427,7 @@ static void a_full_cache_begins_anew(void **state)
 	assert_int_equal(xlate_counts(x)->blocks, 3000);
 	xlate_flush(x);
 	assert_null(xlate_find(x, from.eip));
-	assert_int_equal(count_pages(xlate_next_page), 0);
+	assert_int_equal(count_pages(), 0);
 }
 
 /* Where a gate sends on what it does not let in. */

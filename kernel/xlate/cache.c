@@ -137,6 +137,16 @@ static void leave_frame(struct xlate *x, struct xlate_page *page)
 	*at = page->next_of_frame;
 }
 
+void xlate_set_global(struct xlate *x, struct xlate_page *page, bool global)
+{
+	page->global = global;
+	if (global || page->local)
+		return;
+	page->local = true;
+	page->next_local = x->locals;
+	x->locals = page;
+}
+
 /* A page that is mapped elsewhere by now begins anew. */
 static struct xlate_page *enter_page(struct xlate *x, u32 linear, u32 gfn, bool global)
 {
@@ -156,12 +166,7 @@ static struct xlate_page *enter_page(struct xlate *x, u32 linear, u32 gfn, bool 
 	}
 	if (!page->blocks)
 		page->writes = 0;
-	page->global = global;
-	if (!global && !page->local) {
-		page->local = true;
-		page->next_local = x->locals;
-		x->locals = page;
-	}
+	xlate_set_global(x, page, global);
 	return page;
 }
 

@@ -119,9 +119,14 @@ struct xlate_page *xlate_next_page(const struct xlate *x, const struct xlate_pag
 	return page < x->pages + x->page_count ? (struct xlate_page *)page : NULL;
 }
 
-struct xlate_page *xlate_next_local(const struct xlate *x, const struct xlate_page *page)
+/* Pages that have become global, or of which nothing is left, leave the list on the way. */
+struct xlate_page *xlate_next_local(struct xlate *x, struct xlate_page *page)
 {
-	for (page = page ? page->next_local : x->locals; page && page->global;)
-		page = page->next_local;
-	return (struct xlate_page *)page;
+	struct xlate_page **at = page ? &page->next_local : &x->locals;
+
+	while (*at && ((*at)->global || !(*at)->blocks)) {
+		(*at)->local = false;
+		*at = (*at)->next_local;
+	}
+	return *at;
 }

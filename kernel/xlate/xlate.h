@@ -202,6 +202,8 @@ void xlate_flush(struct xlate *);
 bool xlate_written(struct xlate *, u32 gfn, u32 offset, u32 bytes);
 /* The mapping of a linear page is not what it was: what was made from it dies. */
 void xlate_drop_page(struct xlate *, struct xlate_page *);
+/* The page's mapping is a global one now, or not. */
+void xlate_set_global(struct xlate *, struct xlate_page *, bool global);
 /* The page that was translated from at this linear page number, or NULL. */
 struct xlate_page *xlate_find_page(const struct xlate *, u32 linear);
 /*
@@ -209,7 +211,7 @@ struct xlate_page *xlate_find_page(const struct xlate *, u32 linear);
  * the one after it, the last one NULL.
  */
 struct xlate_page *xlate_next_page(const struct xlate *, const struct xlate_page *);
-struct xlate_page *xlate_next_local(const struct xlate *, const struct xlate_page *);
+struct xlate_page *xlate_next_local(struct xlate *, struct xlate_page *);
 
 const struct xlate_counts *xlate_counts(const struct xlate *);
 /* Bytes of code in use. */
