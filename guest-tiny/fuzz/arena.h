@@ -72,6 +72,8 @@ struct program {
 	u32 starts; /* how many instructions, whose offsets in the code follow, two bytes each */
 };
 
+#define PROGRAM_BOUND 0x8000u /* in an offset: a fault there leaves out the next one, too */
+
 #define PROGRAM_VERBOSE 1u /* say every event */
 #define PROGRAM_TIMER   2u /* interrupt it all the time; that must not show */
 

@@ -5,12 +5,15 @@ runs thousands. And every program that has ever shown an error (kernel/test/fuzz
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
+from fuzz.arena import ABSENT, END_VECTOR
 from fuzz.generate import DIRECT as FOR_DIRECT
 from fuzz.generate import MIXED, generate
 from fuzz.kept import load
+from fuzz.program import VERBOSE, Item, Program, bound
 from fuzz.run import BARE, DIRECT, TRANSLATE, run
 
 SEED = 20260101
@@ -38,6 +41,14 @@ def test_programs_that_need_no_translation(engine):
 def test_a_program_is_the_same_every_time():
     assert generate(SEED, 7).record() == generate(SEED, 7).record()
     assert generate(SEED, 7).record() != generate(SEED, 8).record()
+
+
+def test_what_is_bound_to_a_fault_is_left_out_with_it():
+    store, inc = b"\xc6\x05" + struct.pack("<I", ABSENT[0]) + b"\x01", b"\x40"
+    insns = [*bound([store, inc, inc]), inc, bytes([0xCD, END_VECTOR])]
+    program = Program(number=0, items=(Item(tuple(i if isinstance(i, tuple) else (i,) for i in insns)),), flags=VERBOSE)
+    assert run([program], BARE)[0].events[3].split()[:2] == ["eax", "1"]
+    assert program.without({0}).count == 2
 
 
 def test_every_error_ever_found():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzz.arena import CODE, CODE_AGAIN, DATA, GUARD, OTHER, STACK_TOP
 from fuzz.encode import EAX, ECX, EDX, Operands, u16, u32
-from fuzz.program import Address, Jump
+from fuzz.program import Address, Jump, bound
 
 FUNCTIONS_MOST = 4
 SLOT = DATA + 0x80  # for a pointer to code
@@ -65,24 +65,24 @@ class Control(Operands):
         return self.rng.choice((CODE, CODE, CODE, CODE_AGAIN, OTHER))
 
     def indirect(self):
-        """Through a register, or memory, or a small table behind an index."""
+        """
+        Through a register, or memory, or a small table behind an index. Never to data, because memory could not be written:
+        there are instructions that QEMU knows and no processor, such as C7 /6.
+        """
         label, kind = self.later(), self.rng.randrange(5)
         if kind == 0:
             return [(bytes([0xB8 + EDX]), Address(label, self.base())), b"\xff\xe2"]
         if kind == 1:
-            return [(b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())), b"\xff" + self.absolute(4, SLOT)]
+            return bound([(b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())), b"\xff" + self.absolute(4, SLOT)])
         if kind == 2:
             other = self.later()
-            return [
-                (b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())),
-                (b"\xc7" + self.absolute(0, SLOT + 4), Address(other)),
-                b"\x83\xe0\x01",
-                b"\xff\x24\x85" + u32(SLOT),
-            ]
+            fill = [(b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())), (b"\xc7" + self.absolute(0, SLOT + 4), Address(other))]
+            return bound([*fill, b"\x83\xe0\x01", b"\xff\x24\x85" + u32(SLOT)])
         target = self.function()
         if kind == 3:
             return self.arguments(target) + [(bytes([0xB8 + EAX]), Address(target)), b"\xff\xd0"]
-        return self.arguments(target) + [(b"\xc7" + self.absolute(0, SLOT), Address(target)), b"\xff" + self.absolute(2, SLOT)]
+        through = [(b"\xc7" + self.absolute(0, SLOT), Address(target)), b"\xff" + self.absolute(2, SLOT)]
+        return self.arguments(target) + bound(through)
 
     def ret(self):
         label = self.later()

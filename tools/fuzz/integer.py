@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz.arena import DATA, PAGE, STACK_TOP
+from fuzz.arena import ABSENT, DATA, PAGE, STACK_TOP
 from fuzz.encode import EAX, ECX, EDI, ESI, POINTERS, Operands, u16, u32
 
 
@@ -160,7 +160,7 @@ class Integer(Operands):
         return [bytes([0x50 + self.any_reg()]), self.prefix() + bytes([0x58 + self.reg()])][: self.rng.choice((1, 2, 2))]
 
     def fault(self):
-        kind = self.rng.randrange(8)
+        kind = self.rng.randrange(9)
         if kind == 0:
             return [b"\x0f\x0b"]
         if kind == 1:
@@ -175,4 +175,8 @@ class Integer(Operands):
             return [self.rng.choice((b"\x0f\xff", b"\x0f\x04", b"\xc5\xc0", b"\xff\xf8", b"\x8e\xc8", b"\x0f\xa6"))]
         if kind == 6:
             return [b"\x0f\xb9\xc0"]
-        return [self.rng.choice((b"\x8b", b"\x89", b"\x01", b"\x87")) + self.absolute(EAX, self.rng.getrandbits(32))]
+        if kind == 7:
+            return [self.rng.choice((b"\x8b", b"\x89", b"\x01", b"\x87")) + self.absolute(EAX, self.rng.getrandbits(32))]
+        # CALL and JMP, near and far, LES, LFS, and MOV to ES, by a pointer that is not there
+        op, field = self.rng.choice(((b"\xff", 2), (b"\xff", 4), (b"\xff", 3), (b"\xff", 5), (b"\xc4", ECX), (b"\x0f\xb4", ECX), (b"\x8e", 0)))
+        return [op + self.absolute(field, self.rng.choice(ABSENT) + self.rng.randrange(-1, PAGE - 8))]

@@ -7,7 +7,7 @@ from fuzz.arena import (
     USER_DATA_SELECTOR, USER_STACK, entry,
 )  # fmt: skip
 from fuzz.encode import EAX, ECX, EDX, ESI, Operands, u32
-from fuzz.program import Address, Item
+from fuzz.program import Address, Item, bound
 
 PRESENT = 0x63  # and writable, accessed, dirty
 DATA_PAGES = (0, 1, 2, 4)
@@ -121,7 +121,7 @@ class System(Operands):
         return [b"\x0f\x01" + self.absolute(7, linear)] if self.chance(2) else [b"\x0f\x20\xda\x0f\x22\xda"]
 
     def set_entry(self, linear: int, value: int):
-        return [b"\xc7" + self.absolute(0, entry(linear)) + u32(value), *self.flush(linear)]
+        return bound([b"\xc7" + self.absolute(0, entry(linear)) + u32(value), *self.flush(linear)])
 
     def remap(self):
         """The code's second half, or its page, gets the other frame, and goes on there."""
