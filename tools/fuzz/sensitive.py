@@ -64,7 +64,8 @@ class Sensitive(Operands):
         if kind == 3 and self.kind != "direct":  # any at all, and not used; direct execution shows its stand-ins
             return self.load(self.rng.choice((4, 5)), self.selector())
         if kind == 4:
-            return self.load(2, self.rng.choice((KERNEL_DATA, DATA_TOO, DATA_TOO, self.selector() & ~4 if self.chance(3) else 0)) if self.chance(2) else DATA_TOO)
+            no = 7 if self.kind == "direct" else 4  # with RPL 3, direct execution loads what is promoted, and its stand-ins
+            return self.load(2, self.rng.choice((KERNEL_DATA, DATA_TOO, DATA_TOO, self.selector() & ~no if self.chance(3) else 0)) if self.chance(2) else DATA_TOO)
         if kind == 5 and self.kind != "direct":
             return [bytes([self.rng.choice((0x0E, 0x16, 0x1E, 0x06))]), bytes([0x58 + self.reg()])]
         if kind == 6:
