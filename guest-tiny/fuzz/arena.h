@@ -50,8 +50,11 @@
 #define STACK_PAGES 16u
 #define RAM_MAPPED  (32u * MIB)
 
-/* How often the heads of loops may still be passed; in the arena, so that programs count it down. */
-#define GUARD (INNER_STACK + 0x10)
+/*
+ * How often the heads of loops may still be passed; in the arena, so that programs count it down. Not
+ * where the stack ends: a program pops what lies behind that, and an event then writes there.
+ */
+#define GUARD (INNER_STACK + 0x400)
 
 #define END_VECTOR     0x81 /* the program is done */
 #define CALL_VECTOR    0x82 /* recorded, nothing else; user mode may */

@@ -23,7 +23,14 @@ class Control(Operands):
             return [bytes([op, 2]), b"\xeb\x05", Jump(b"", b"\xe9", label)]
         return [Jump(bytes([0x70 | condition]), bytes([0x0F, 0x80 | condition]), label)]
 
+    def overlap(self):
+        """A branch into the next instruction, whose bytes are code in two ways."""
+        inside = bytes(self.rng.choice((0x40, 0x41, 0x4A, 0x90, 0xF5, 0xF8, 0xF9, 0x98, 0x99)) for _ in range(4))
+        return [bytes([0x70 | self.rng.randrange(16), 1]), b"\xb8" + inside]
+
     def branch(self):
+        if self.chance(12):
+            return self.overlap()
         if self.chance(5):
             return [Jump(b"\xeb", b"\xe9", self.later())]
         return self.conditional(self.later())
@@ -92,7 +99,9 @@ class Control(Operands):
 
     def function_body(self, f: int):
         """Straight code, and what stays balanced; at times a call to a later function."""
+        self.in_function = True
         insns = [(self.integer()[0],) for _ in range(self.rng.randrange(1, 4))]
+        self.in_function = False
         if f + 1 < len(self.functions) and self.chance(2):
             insns += [(i,) for i in self.arguments(f"F{f + 1}")] + [(Jump(b"", b"\xe8", f"F{f + 1}"),)]
         takes = self.functions[f]

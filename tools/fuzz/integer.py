@@ -147,7 +147,7 @@ class Integer(Operands):
             return [b"\xff" + self.rm(6, write=False), b"\x8f" + self.rm(0)]
         if kind == 3:
             return [b"\x68" + u32(self.value()), bytes([0x6A, self.value() & 0xFF]), bytes([0x58 + self.reg()])]
-        if kind == 4:  # what lies above the stack is absent
+        if kind == 4:  # the inner stack lies above
             top = b"\xbc" + u32(STACK_TOP - self.rng.choice((0, 2, 4, 8)))
             pop = self.rng.choice((b"\x58", b"\x61", b"\x8f\x05" + u32(self.address())))
             return [top, pop, b"\xbc" + u32(STACK_TOP - 0x100)]
