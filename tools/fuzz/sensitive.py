@@ -36,8 +36,9 @@ class Sensitive(Operands):
             return [b"\x9c", b"\x81\x34\x24" + u32(self.some_flags() & ~0x100), b"\x9d"]
         if kind == 5:
             return [b"\x66\x68" + u16(self.some_flags()), b"\x66\x9d"]
-        # QEMU lets the shadow of STI outlive an exception in it: here is none.
-        return [b"\xfa"] if self.single_step or self.chance(3) else [b"\xfb", self.rng.choice((b"\x90", b"\x42", b"\xfa", b"\xfb", b"\x9c"))]
+        # QEMU lets the shadow of STI outlive an exception in it: here is none. And STI in the shadow of MOV SS need not have
+        # one of its own (SDM 2B, MOV): before it is a NOP.
+        return [b"\xfa"] if self.single_step or self.chance(3) else [b"\x90", b"\xfb", self.rng.choice((b"\x90", b"\x42", b"\xfa", b"\xfb", b"\x9c"))]
 
     def selector(self) -> int:
         return self.rng.choice(self.rng.choice((GLOBAL, GLOBAL, LOCAL, NEVER))) | self.rng.choice((0, 0, 0, 3))

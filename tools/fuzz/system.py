@@ -115,7 +115,8 @@ class System(Operands):
         if kind == 3:  # the same bytes, or those of the other code, by a string instruction
             label, count = self.later(), b"\xb9" + u32(self.rng.randrange(1, 12))
             source = Address(label, self.rng.choice((CODE, OTHER)))
-            return [(b"\xbe", source), (b"\xbf", Address(label, base)), b"\xfc", count, b"\xf3\xa4", *self.pointers((6, 7))]
+            move = b"\xa4" if self.single_step else b"\xf3\xa4"  # it may be emulated, and then steps as the manual has it
+            return [(b"\xbe", source), (b"\xbf", Address(label, base)), b"\xfc", count, move, *self.pointers((6, 7))]
         if kind == 4:  # opcode against opcode: INC and DEC
             return [(b"\x80\x35", Address(here, base, 7), b"\x08"), bytes([0x40 | self.rng.choice((EAX, ECX, EDX))])]
         self.variants.append((here, 1, value))  # differs in the other code
