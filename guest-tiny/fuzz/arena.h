@@ -50,8 +50,11 @@
 #define STACK_PAGES 16u
 #define RAM_MAPPED  (32u * MIB)
 
-/* How often the heads of loops may still be passed; in the arena, so that programs count it down. */
-#define GUARD (INNER_STACK + 0x10)
+/*
+ * How often the heads of loops may still be passed; in the arena, so that programs count it down. Not
+ * where the stack ends: a program pops what lies behind that, and an event then writes there.
+ */
+#define GUARD (INNER_STACK + 0x400)
 
 #define END_VECTOR     0x81 /* the program is done */
 #define CALL_VECTOR    0x82 /* recorded, nothing else; user mode may */
@@ -71,6 +74,8 @@ struct program {
 	u32 user_bytes;
 	u32 starts; /* how many instructions, whose offsets in the code follow, two bytes each */
 };
+
+#define PROGRAM_BOUND 0x8000u /* in an offset: a fault there leaves out the next one, too */
 
 #define PROGRAM_VERBOSE 1u /* say every event */
 #define PROGRAM_TIMER   2u /* interrupt it all the time; that must not show */

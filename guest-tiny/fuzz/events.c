@@ -61,14 +61,15 @@ static u32 next_instruction(u32 eip)
 	const struct program *p = fuzz_program;
 	const u16 *start = (const u16 *)((const u8 *)(p + 1) + 2 * ALIGN_UP(p->code_bytes, 4) +
 					 ALIGN_UP(p->user_bytes, 4));
-	u32 offset = (eip & 0xffff) - p->code_at;
+	u32 offset = (eip & 0xffff) - p->code_at, i = 0;
 
 	if (eip - CODE >= OTHER + CODE_PAGES * PAGE_SIZE - CODE)
 		return 0;
-	for (u32 i = 0; i + 1 < p->starts; i++)
-		if (start[i] == offset)
-			return eip - offset + start[i + 1];
-	return 0;
+	while (i + 1 < p->starts && (start[i] & ~PROGRAM_BOUND) != offset)
+		i++;
+	while (start[i] & PROGRAM_BOUND)
+		i++;
+	return i + 1 < p->starts ? eip - offset + (start[i + 1] & ~PROGRAM_BOUND) : 0;
 }
 
 /* User mode goes on with its last instruction, which leads back to the kernel. */

@@ -14,13 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from fuzz.generate import DIRECT as FOR_DIRECT
 from fuzz.generate import MIXED, generate
 from fuzz.arena import CODE
-from fuzz.program import VERBOSE, Program
-from fuzz.run import BARE, DIRECT, TRANSLATE, Seen, run
+from fuzz.program import Program
+from fuzz.run import BARE, DIRECT, TRANSLATE, Seen, loud, run, strays
 from fuzz.shrink import shrink
 
 
 def differing(programs: list[Program], engines: list[str]) -> list[tuple[Program, str, Seen, Seen]]:
-    """Programs that an engine runs otherwise than the bare machine. What kills the bare machine counts as nothing."""
+    """
+    Programs that an engine runs otherwise than the bare machine. What kills the bare machine counts as nothing, nor does
+    what meets translated code as data.
+    """
     bare = run(programs, BARE)
     alive = [p for p in programs if not bare[p.number].line.startswith("died")]
     found = []
@@ -30,7 +33,10 @@ def differing(programs: list[Program], engines: list[str]) -> list[tuple[Program
     dead = len(programs) - len(alive)
     if dead:
         print(f"    {dead} programs ended the bare machine: not counted", flush=True)
-    return found
+    strayed = [one for one in found if one[1] == TRANSLATE and strays(one[0])]
+    if strayed:
+        print(f"    {len(strayed)} programs reached into ring 3's part of the window: not counted", flush=True)
+    return [one for one in found if one not in strayed]
 
 
 def disassembly(program: Program) -> str:
@@ -46,8 +52,7 @@ def disassembly(program: Program) -> str:
 
 def first_difference(program: Program, engine: str) -> str:
     """The events of both, where they part."""
-    loud = [Program(**{**vars(program), "flags": program.flags | VERBOSE})]
-    bare, other = run(loud, BARE)[program.number], run(loud, engine)[program.number]
+    bare, other = (run([loud(program)], where)[program.number] for where in (BARE, engine))
     a, b = bare.events, other.events
     at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
     lines = [f"bare      {line}" for line in a[max(0, at - 2) : at + 2]] + [f"bare      {bare.line}"]

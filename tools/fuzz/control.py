@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzz.arena import CODE, CODE_AGAIN, DATA, GUARD, OTHER, STACK_TOP
 from fuzz.encode import EAX, ECX, EDX, Operands, u16, u32
-from fuzz.program import Address, Jump
+from fuzz.program import Address, Jump, bound
 
 FUNCTIONS_MOST = 4
 SLOT = DATA + 0x80  # for a pointer to code
@@ -23,7 +23,14 @@ class Control(Operands):
             return [bytes([op, 2]), b"\xeb\x05", Jump(b"", b"\xe9", label)]
         return [Jump(bytes([0x70 | condition]), bytes([0x0F, 0x80 | condition]), label)]
 
+    def overlap(self):
+        """A branch into the next instruction, whose bytes are code in two ways."""
+        inside = bytes(self.rng.choice((0x40, 0x41, 0x4A, 0x90, 0xF5, 0xF8, 0xF9, 0x98, 0x99)) for _ in range(4))
+        return [bytes([0x70 | self.rng.randrange(16), 1]), b"\xb8" + inside]
+
     def branch(self):
+        if self.chance(12):
+            return self.overlap()
         if self.chance(5):
             return [Jump(b"\xeb", b"\xe9", self.later())]
         return self.conditional(self.later())
@@ -65,24 +72,24 @@ class Control(Operands):
         return self.rng.choice((CODE, CODE, CODE, CODE_AGAIN, OTHER))
 
     def indirect(self):
-        """Through a register, or memory, or a small table behind an index."""
+        """
+        Through a register, or memory, or a small table behind an index. Never to data, because memory could not be written:
+        there are instructions that QEMU knows and no processor, such as C7 /6.
+        """
         label, kind = self.later(), self.rng.randrange(5)
         if kind == 0:
             return [(bytes([0xB8 + EDX]), Address(label, self.base())), b"\xff\xe2"]
         if kind == 1:
-            return [(b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())), b"\xff" + self.absolute(4, SLOT)]
+            return bound([(b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())), b"\xff" + self.absolute(4, SLOT)])
         if kind == 2:
             other = self.later()
-            return [
-                (b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())),
-                (b"\xc7" + self.absolute(0, SLOT + 4), Address(other)),
-                b"\x83\xe0\x01",
-                b"\xff\x24\x85" + u32(SLOT),
-            ]
+            fill = [(b"\xc7" + self.absolute(0, SLOT), Address(label, self.base())), (b"\xc7" + self.absolute(0, SLOT + 4), Address(other))]
+            return bound([*fill, b"\x83\xe0\x01", b"\xff\x24\x85" + u32(SLOT)])
         target = self.function()
         if kind == 3:
             return self.arguments(target) + [(bytes([0xB8 + EAX]), Address(target)), b"\xff\xd0"]
-        return self.arguments(target) + [(b"\xc7" + self.absolute(0, SLOT), Address(target)), b"\xff" + self.absolute(2, SLOT)]
+        through = [(b"\xc7" + self.absolute(0, SLOT), Address(target)), b"\xff" + self.absolute(2, SLOT)]
+        return self.arguments(target) + bound(through)
 
     def ret(self):
         label = self.later()
@@ -92,7 +99,9 @@ class Control(Operands):
 
     def function_body(self, f: int):
         """Straight code, and what stays balanced; at times a call to a later function."""
+        self.in_function = True
         insns = [(self.integer()[0],) for _ in range(self.rng.randrange(1, 4))]
+        self.in_function = False
         if f + 1 < len(self.functions) and self.chance(2):
             insns += [(i,) for i in self.arguments(f"F{f + 1}")] + [(Jump(b"", b"\xe8", f"F{f + 1}"),)]
         takes = self.functions[f]

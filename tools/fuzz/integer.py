@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuzz.arena import DATA, PAGE, STACK_TOP
+from fuzz.arena import ABSENT, DATA, PAGE, STACK_TOP
 from fuzz.encode import EAX, ECX, EDI, ESI, POINTERS, Operands, u16, u32
 
 
@@ -147,7 +147,7 @@ class Integer(Operands):
             return [b"\xff" + self.rm(6, write=False), b"\x8f" + self.rm(0)]
         if kind == 3:
             return [b"\x68" + u32(self.value()), bytes([0x6A, self.value() & 0xFF]), bytes([0x58 + self.reg()])]
-        if kind == 4:  # what lies above the stack is absent
+        if kind == 4:  # the inner stack lies above
             top = b"\xbc" + u32(STACK_TOP - self.rng.choice((0, 2, 4, 8)))
             pop = self.rng.choice((b"\x58", b"\x61", b"\x8f\x05" + u32(self.address())))
             return [top, pop, b"\xbc" + u32(STACK_TOP - 0x100)]
@@ -160,7 +160,7 @@ class Integer(Operands):
         return [bytes([0x50 + self.any_reg()]), self.prefix() + bytes([0x58 + self.reg()])][: self.rng.choice((1, 2, 2))]
 
     def fault(self):
-        kind = self.rng.randrange(8)
+        kind = self.rng.randrange(9)
         if kind == 0:
             return [b"\x0f\x0b"]
         if kind == 1:
@@ -175,4 +175,8 @@ class Integer(Operands):
             return [self.rng.choice((b"\x0f\xff", b"\x0f\x04", b"\xc5\xc0", b"\xff\xf8", b"\x8e\xc8", b"\x0f\xa6"))]
         if kind == 6:
             return [b"\x0f\xb9\xc0"]
-        return [self.rng.choice((b"\x8b", b"\x89", b"\x01", b"\x87")) + self.absolute(EAX, self.rng.getrandbits(32))]
+        if kind == 7:
+            return [self.rng.choice((b"\x8b", b"\x89", b"\x01", b"\x87")) + self.absolute(EAX, self.rng.getrandbits(32))]
+        # CALL and JMP, near and far, LES, LFS, and MOV to ES, by a pointer that is not there
+        op, field = self.rng.choice(((b"\xff", 2), (b"\xff", 4), (b"\xff", 3), (b"\xff", 5), (b"\xc4", ECX), (b"\x0f\xb4", ECX), (b"\x8e", 0)))
+        return [op + self.absolute(field, self.rng.choice(ABSENT) + self.rng.randrange(-1, PAGE - 8))]

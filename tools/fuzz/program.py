@@ -2,7 +2,7 @@
 A program: a list of items, each a few instructions, and how it becomes bytes.
 
 An instruction is a list of parts: bytes, or a Jump or Address whose target is a label. Labels are the names that items
-bear. Items can be taken out and the rest assembled again, which is how a program that shows an error is made small.
+bear. Instructions can be taken out and the rest assembled again, which is how a program that shows an error is made small.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fuzz.arena import CODE, STACK_TOP
 
 VERBOSE, TIMER = 1, 2
+BOUND_BIT = 0x8000  # in an instruction's offset
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,30 @@ class Address:
     plus: int = 0
 
 
-Part = bytes | Jump | Address
+class Bond:
+    """No bytes: this instruction and the next one go together."""
+
+
+BOND = Bond()
+Part = bytes | Jump | Address | Bond
 Insn = tuple[Part, ...]
+
+
+def bound(insns: list) -> list:
+    """If one of these faults, those behind it are left out as well; and none is taken out without the others."""
+    return [(BOND, *(i if isinstance(i, tuple) else (i,))) for i in insns[:-1]] + insns[-1:]
 
 
 @dataclass(frozen=True)
 class Item:
     insns: tuple[Insn, ...]
     label: str = ""
+
+    @property
+    def bundles(self) -> list[tuple[Insn, ...]]:
+        """The instructions; together those that are bound."""
+        ends = [i + 1 for i, insn in enumerate(self.insns) if BOND not in insn]
+        return [self.insns[a:b] for a, b in zip([0, *ends], ends)]
 
 
 @dataclass(frozen=True)
@@ -58,17 +75,17 @@ class Program:
     variants: tuple[tuple[str, int, bytes], ...] = field(default=())
 
     def without(self, which: set[int]) -> Program:
-        """Some instructions taken out, by their numbers; the labels stay."""
+        """Some bundles taken out, by their numbers; the labels stay."""
         items, n = [], 0
         for item in self.items:
-            kept = tuple(insn for i, insn in enumerate(item.insns) if n + i not in which)
-            n += len(item.insns)
-            items.append(replace(item, insns=kept))
+            kept = [bundle for i, bundle in enumerate(item.bundles) if n + i not in which]
+            n += len(item.bundles)
+            items.append(replace(item, insns=tuple(insn for bundle in kept for insn in bundle)))
         return replace(self, items=tuple(items))
 
     @property
     def count(self) -> int:
-        return sum(len(item.insns) for item in self.items)
+        return sum(len(item.bundles) for item in self.items)
 
     def assemble(self) -> tuple[bytes, list[int], dict[str, int]]:
         """The code, where each instruction starts, where each label lies (both as offsets)."""
@@ -85,8 +102,8 @@ class Program:
             if item.label:
                 labels[item.label] = at
             for insn in item.insns:
-                starts.append(at)
-                for part in insn:
+                starts.append(at | (BOUND_BIT if BOND in insn else 0))
+                for part in (p for p in insn if p is not BOND):
                     places.append((at, part, n))
                     at += size_of(part, n in long)
                     n += 1

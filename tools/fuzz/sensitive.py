@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzz.arena import CALL_VECTOR, CODE_TOO, DATA, DATA_TOO, GLOBAL, KERNEL_CODE, KERNEL_DATA, LOADABLE, LOCAL, NEVER
 from fuzz.encode import EAX, ECX, EDX, Operands, u16, u32
-from fuzz.program import Address
+from fuzz.program import Address, bound
 
 # EFLAGS that a program may ask for: arithmetic, DF, IF, IOPL, NT, AC, ID; TF and RF seldom; never VM.
 FLAGS = 0x8D5 | 0x400 | 0x200 | 0x3000 | 0x4000 | 0x40000 | 0x200000
@@ -36,8 +36,9 @@ class Sensitive(Operands):
             return [b"\x9c", b"\x81\x34\x24" + u32(self.some_flags() & ~0x100), b"\x9d"]
         if kind == 5:
             return [b"\x66\x68" + u16(self.some_flags()), b"\x66\x9d"]
-        # QEMU lets the shadow of STI outlive an exception in it: here is none.
-        return [b"\xfa"] if self.single_step or self.chance(3) else [b"\xfb", self.rng.choice((b"\x90", b"\x42", b"\xfa", b"\xfb", b"\x9c"))]
+        # QEMU lets the shadow of STI outlive an exception in it: here is none. And STI in the shadow of MOV SS need not have
+        # one of its own (SDM 2B, MOV): before it is a NOP.
+        return [b"\xfa"] if self.single_step or self.chance(3) else [b"\x90", b"\xfb", self.rng.choice((b"\x90", b"\x42", b"\xfa", b"\xfb", b"\x9c"))]
 
     def selector(self) -> int:
         return self.rng.choice(self.rng.choice((GLOBAL, GLOBAL, LOCAL, NEVER))) | self.rng.choice((0, 0, 0, 3))
@@ -49,22 +50,23 @@ class Sensitive(Operands):
             return [b"\x68" + u32(selector), {0: b"\x07", 2: b"\x17", 3: b"\x1f", 4: b"\x0f\xa1", 5: b"\x0f\xa9"}[which]]
         if kind == 1:
             return [bytes([0xB8 + EAX]) + u32(selector), bytes([0x8E, 0xC0 | which << 3])]
-        return [b"\x66\xc7" + self.absolute(0, SLOT) + u16(selector), b"\x8e" + self.absolute(which, SLOT)]
+        return bound([b"\x66\xc7" + self.absolute(0, SLOT) + u16(selector), b"\x8e" + self.absolute(which, SLOT)])
 
     def segment(self):
         kind = self.rng.randrange(8)
         which = self.rng.choice((0, 3, 4, 5))
-        if kind < 3:  # good, used, and flat again
+        if kind < 3:  # good, used, and flat again; not used unless it was loaded: QEMU reads and writes through any segment
             # A load or a store: of a read-modify-write that faults, QEMU says that it read
             use = self.rng.choice((b"\x8b", b"\x89"))
             override = {0: b"\x26", 3: b"\x3e", 4: b"\x64", 5: b"\x65"}[which]
             selector = self.rng.choice(LOADABLE)
             insns = self.load(which, selector) + [override + use + self.absolute(EDX, self.rng.randrange(0x1000) if selector in (0x40, 12) else self.address())]
-            return insns + self.load(which, KERNEL_DATA if which in (0, 3) else 0x80)
+            return bound(insns) + self.load(which, KERNEL_DATA if which in (0, 3) else 0x80)
         if kind == 3 and self.kind != "direct":  # any at all, and not used; direct execution shows its stand-ins
             return self.load(self.rng.choice((4, 5)), self.selector())
         if kind == 4:
-            return self.load(2, self.rng.choice((KERNEL_DATA, DATA_TOO, DATA_TOO, self.selector() & ~4 if self.chance(3) else 0)) if self.chance(2) else DATA_TOO)
+            no = 7 if self.kind == "direct" else 4  # with RPL 3, direct execution loads what is promoted, and its stand-ins
+            return self.load(2, self.rng.choice((KERNEL_DATA, DATA_TOO, DATA_TOO, self.selector() & ~no if self.chance(3) else 0)) if self.chance(2) else DATA_TOO)
         if kind == 5 and self.kind != "direct":
             return [bytes([self.rng.choice((0x0E, 0x16, 0x1E, 0x06))]), bytes([0x58 + self.reg()])]
         if kind == 6:
@@ -72,11 +74,8 @@ class Sensitive(Operands):
             return [self.prefix() + b"\x8c" + self.rm(self.rng.choice(sregs))]
         op = self.rng.choice((b"\x0f\xb4", b"\x0f\xb5", b"\xc4"))
         selector = self.rng.choice((KERNEL_DATA, 0x80, self.selector() if op != b"\xc4" and self.kind != "direct" else 0x90))
-        return [
-            b"\xc7" + self.absolute(0, SLOT) + u32(self.value()),
-            b"\x66\xc7" + self.absolute(0, SLOT + 4) + u16(selector),
-            op + self.absolute(self.rng.choice((EAX, ECX, EDX)), SLOT),
-        ]
+        fill = [b"\xc7" + self.absolute(0, SLOT) + u32(self.value()), b"\x66\xc7" + self.absolute(0, SLOT + 4) + u16(selector)]
+        return bound([*fill, op + self.absolute(self.rng.choice((EAX, ECX, EDX)), SLOT)])
 
     def table(self):
         """SGDT SIDT SLDT STR SMSW."""
@@ -118,7 +117,7 @@ class Sensitive(Operands):
         if kind == 1:
             return [(b"\x9a", Address(label), u16(selector)), b"\x90"]
         if kind == 2:
-            return self.far_pointer(label, selector) + [b"\xff" + self.absolute(self.rng.choice((3, 5)), SLOT)]
+            return bound(self.far_pointer(label, selector) + [b"\xff" + self.absolute(self.rng.choice((3, 5)), SLOT)])
         if kind == 3:
             return [b"\x68" + u32(selector), (b"\x68", Address(label)), b"\xcb"]
         if kind == 4:

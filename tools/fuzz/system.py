@@ -7,22 +7,28 @@ from fuzz.arena import (
     USER_DATA_SELECTOR, USER_STACK, entry,
 )  # fmt: skip
 from fuzz.encode import EAX, ECX, EDX, ESI, Operands, u32
-from fuzz.program import Address, Item
+from fuzz.program import Address, Item, bound
 
 PRESENT = 0x63  # and writable, accessed, dirty
 DATA_PAGES = (0, 1, 2, 4)
+CR0_BITS, CR4_BITS = 0x8005003F, 0x9C  # PG AM WP NE ET TS EM MP PE; PGE PSE DE TSD
 
 
 class System(Operands):
     def control(self):
+        """
+        Nothing that is refused: QEMU takes PG without PE, and hangs at bits that CR4 has not. An item is in one piece, and
+        does not rely on its first byte: a program that changes a return address may come in behind that, with any EAX.
+        """
         kind = self.rng.randrange(9)
         if kind == 0:
             return [bytes([0x0F, 0x20, 0xC0 | self.rng.choice((0, 2, 3, 4)) << 3 | self.reg()])]
         if kind == 1:  # WP, TS, EM, MP, AM by turns
             bit = self.rng.choice((1 << 16, 1 << 16, 1 << 3, 1 << 2, 1 << 1, 1 << 18))
-            return [b"\x0f\x20\xc0\x35" + u32(bit) + b"\x0f\x22\xc0"]  # in one, lest CR0 gets what was in EAX
+            return [b"\x0f\x20\xc0\x35" + u32(bit) + b"\x25" + u32(CR0_BITS) + b"\x0d" + u32(0x80000011) + b"\x0f\x22\xc0"]
         if kind == 2:
-            return [b"\x0f\x20\xe0\x35" + u32(self.rng.choice((0x80, 0x80, 0x10, 0x8, 0x4))) + b"\x0f\x22\xe0"]
+            bit = self.rng.choice((0x80, 0x80, 0x10, 0x8, 0x4))
+            return [b"\x0f\x20\xe0\x35" + u32(bit) + b"\x25" + u32(CR4_BITS) + b"\x0f\x22\xe0"]
         if kind == 3:
             return [b"\x0f\x20\xd8\x0f\x22\xd8"]
         if kind == 4:
@@ -31,8 +37,8 @@ class System(Operands):
             return [b"\x0f\x01\xf0"]
         if kind == 6:
             return [bytes([0x0F, 0x22, 0xD0 | self.any_reg()])]
-        if kind == 7:  # nothing that is refused: QEMU takes PG without PE, and hangs at bits that CR4 has not
-            return [b"\x0f\x20\xe0\x0f\x22\xe0"]
+        if kind == 7:
+            return [b"\x0f\x20\xe0\x25" + u32(CR4_BITS) + b"\x0f\x22\xe0"]
         if self.single_step:
             return [b"\x90"]
         if self.chance(2):
@@ -109,7 +115,8 @@ class System(Operands):
         if kind == 3:  # the same bytes, or those of the other code, by a string instruction
             label, count = self.later(), b"\xb9" + u32(self.rng.randrange(1, 12))
             source = Address(label, self.rng.choice((CODE, OTHER)))
-            return [(b"\xbe", source), (b"\xbf", Address(label, base)), b"\xfc", count, b"\xf3\xa4", *self.pointers((6, 7))]
+            move = b"\xa4" if self.single_step else b"\xf3\xa4"  # it may be emulated, and then steps as the manual has it
+            return [(b"\xbe", source), (b"\xbf", Address(label, base)), b"\xfc", count, move, *self.pointers((6, 7))]
         if kind == 4:  # opcode against opcode: INC and DEC
             return [(b"\x80\x35", Address(here, base, 7), b"\x08"), bytes([0x40 | self.rng.choice((EAX, ECX, EDX))])]
         self.variants.append((here, 1, value))  # differs in the other code
@@ -121,7 +128,7 @@ class System(Operands):
         return [b"\x0f\x01" + self.absolute(7, linear)] if self.chance(2) else [b"\x0f\x20\xda\x0f\x22\xda"]
 
     def set_entry(self, linear: int, value: int):
-        return [b"\xc7" + self.absolute(0, entry(linear)) + u32(value), *self.flush(linear)]
+        return bound([b"\xc7" + self.absolute(0, entry(linear)) + u32(value), *self.flush(linear)])
 
     def remap(self):
         """The code's second half, or its page, gets the other frame, and goes on there."""
