@@ -98,9 +98,9 @@ static void meter_enter(struct soft *s)
 }
 
 /* Whether it is worth asking soft_pass(): an error code of INT n's, a place where an IRET was. */
-static inline bool may_pass(const struct soft *s, enum soft_way way)
+static inline bool may_pass(struct soft *s, enum soft_way way)
 {
-	const struct trapped *t = &s->trapped[s->frame.eip % TRAPPED_KEPT];
+	const struct trapped *t = soft_trapped_at(s, s->frame.eip);
 
 	if (hw_late_breakpoint)
 		return false;
@@ -157,7 +157,7 @@ static enum step go_on(struct soft *s, struct exit *exit)
 {
 	struct vcpu *v = s->vcpu;
 	enum soft_way way;
-	u32 host_eip = s->straight ? soft_xlate_next(s) : 0;
+	u32 host_eip = s->straight ? soft_xlate_straight(s) : 0;
 
 	s->straight = false;
 	if (host_eip)

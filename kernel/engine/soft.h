@@ -34,7 +34,7 @@ struct trapped {
 	struct emulation emulation;
 };
 
-#define TRAPPED_KEPT  512u
+#define TRAPPED_KEPT  1024u
 #define FOLLOWED_KEPT 8u
 
 /* So many emulated writes to one frame in a row, and it is not watched any more. */
@@ -121,7 +121,7 @@ struct soft {
 	struct trapped trapped[TRAPPED_KEPT];
 	bool asked;        /* it waits for the vmm's answer */
 	char reason[160];  /* of EXIT_UNSUPPORTED, when it names an instruction */
-	bool straight;     /* the next one may follow it at once */
+	bool straight;     /* translated code may go on behind it at once */
 	bool alone;        /* the next one is one that only the real processor knows */
 	unsigned in_a_row; /* emulated since ring 3 was entered */
 
@@ -153,6 +153,12 @@ struct soft {
 static inline struct soft *soft_of(struct vcpu *v)
 {
 	return v->engine;
+}
+
+/* Where an instruction at this address is kept; those of one loop seldom meet there. */
+static inline struct trapped *soft_trapped_at(struct soft *s, u32 at)
+{
+	return &s->trapped[(at ^ at >> 10) % TRAPPED_KEPT];
 }
 
 /* Names the cause of this visit. The first counts, but that a block had to be made counts more. */
@@ -264,11 +270,14 @@ const char *soft_xlate_attach(struct soft *);
 u32 soft_xlate_find(struct soft *);
 /* The guest's kernel goes on in this code segment: blocks of another are forgotten. */
 void soft_xlate_segment(struct soft *);
+/* The block at EIP in this code segment, if the cache was filled under one like it, or NULL. */
+const struct xlate_block *soft_xlate_block(
+	const struct soft *, const struct segment *code, u32 eip);
 /*
- * Behind an instruction that was emulated, and has changed nothing that the choice of the way depends on:
- * the host address of the next one in its block, or 0.
+ * Behind what has changed nothing that the choice of the way depends on: the host address at which
+ * translated code goes on, if it is known, or 0.
  */
-u32 soft_xlate_next(const struct soft *);
+u32 soft_xlate_straight(const struct soft *);
 /*
  * The frame was left in the cache. Something that may come at any time (an interrupt, a data
  * breakpoint) is put off to the end of the guest's instruction. Sets where it is.

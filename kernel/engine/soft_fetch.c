@@ -14,7 +14,7 @@ static inline bool is_flat(const struct segment *cs)
 
 static struct trapped *take_slot(struct soft *s, u32 at)
 {
-	struct trapped *t = &s->trapped[at % TRAPPED_KEPT];
+	struct trapped *t = soft_trapped_at(s, at);
 
 	s->emulation = &t->emulation;
 	return t;

@@ -204,6 +204,7 @@ bool soft_pass_deliver(struct soft *s)
 	v->event.kind = EVENT_NONE;
 	if (from == TABLE_USER)
 		soft_enter_level(s, WAY_TRANSLATED);
+	s->straight = true;
 	return true;
 }
 
@@ -215,16 +216,6 @@ static bool is_int(const struct soft *s, u8 *vector)
 
 	*vector = f->error >> 3;
 	return (f->error & 7) == ERROR_IDT && insn[0] == 0xcd && insn[1] == *vector;
-}
-
-/* The block of a handler in the segment that the cache was filled under. */
-static const struct xlate_block *find_block(
-	const struct soft *s, const struct segment *code, u32 eip)
-{
-	const struct soft_xlate *x = &s->xlate;
-
-	return x->cs.base == code->base && x->cs.limit == code->limit ? xlate_find(x->cache, eip)
-								      : NULL;
 }
 
 /* Ring 3 goes on in this block. */
@@ -247,7 +238,7 @@ static bool call_kernel(struct soft *s)
 		v->dr[7] & 0xff || !is_int(s, &event.vector) || soft_segments_moved(s))
 		return false;
 	w = find_way(s, TABLE_USER, event.vector);
-	b = find_block(s, &w->code, w->eip);
+	b = soft_xlate_block(s, &w->code, w->eip);
 	if (!b)
 		return false;
 	/* The long way would begin with this, too. */
@@ -263,9 +254,9 @@ static bool call_kernel(struct soft *s)
 /* --- back --- */
 
 /* Whether what trapped in the cache is a 32-bit IRET, which has been there before. */
-static inline bool is_iret(const struct soft *s)
+static inline bool is_iret(struct soft *s)
 {
-	const struct trapped *t = &s->trapped[s->frame.eip % TRAPPED_KEPT];
+	const struct trapped *t = soft_trapped_at(s, s->frame.eip);
 
 	return t->at == s->frame.eip && t->mask == ~0u && t->bytes == s->xlate.counts->flushes &&
 	       t->emulation.insn.opcode == 0xcf && t->emulation.insn.op_size == 4;
@@ -310,7 +301,7 @@ static bool return_in_kernel(struct soft *s, const u32 *word)
 	if (word[1] != v->seg[CS].selector || !segment_equal(code, &v->seg[CS]) ||
 		word[0] > code->limit)
 		return false;
-	b = find_block(s, code, word[0]);
+	b = soft_xlate_block(s, code, word[0]);
 	if (!b)
 		return false;
 	take_flags(v, word[2]);

@@ -185,6 +185,15 @@ void soft_xlate_segment(struct soft *s)
 	xlate_flush(x->cache);
 }
 
+const struct xlate_block *soft_xlate_block(
+	const struct soft *s, const struct segment *code, u32 eip)
+{
+	const struct soft_xlate *x = &s->xlate;
+
+	return x->cs.base == code->base && x->cs.limit == code->limit ? xlate_find(x->cache, eip)
+								      : NULL;
+}
+
 /* Whether what is remembered of the last exit still lies in the cache. */
 static bool remembers(const struct soft_xlate *x)
 {
@@ -203,15 +212,18 @@ static u32 find_near(const struct soft *s)
 	return s->vcpu->eip == w->eip ? w->host : 0;
 }
 
-u32 soft_xlate_next(const struct soft *s)
+u32 soft_xlate_straight(const struct soft *s)
 {
 	const struct xlate_where *w = s->xlate.where;
 	const struct vcpu *v = s->vcpu;
+	const struct xlate_block *b;
 
-	if (v->intr || v->shadow || v->eflags & (EFLAGS_TF | EFLAGS_IOPL) || s->due ||
-		v->eip != w->next_eip || !remembers(&s->xlate))
+	if (v->intr || v->shadow || v->eflags & (EFLAGS_TF | EFLAGS_IOPL) || s->due)
 		return 0;
-	return w->next_host;
+	if (v->eip == w->next_eip && remembers(&s->xlate))
+		return w->next_host;
+	b = soft_xlate_block(s, &v->seg[CS], v->eip);
+	return b ? b->host : 0;
 }
 
 u32 soft_xlate_find(struct soft *s)

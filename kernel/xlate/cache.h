@@ -12,7 +12,7 @@
 #include "xlate/emit.h"
 
 #define XLATE_HASHES      4096u /* a power of two */
-#define XLATE_RECENT      512u  /* places that are remembered */
+#define XLATE_RECENT      1024u /* places that are remembered */
 #define XLATE_BLOCK_MOST  64u   /* instructions of a block */
 #define XLATE_BLOCK_BYTES 8192u /* of code that a block may take: 64 instructions at their worst */
 

@@ -70,7 +70,7 @@ static struct xlate_where find_place(const struct xlate *x, u32 host)
 
 const struct xlate_where *xlate_where(struct xlate *x, u32 host)
 {
-	struct xlate_recent *r = &x->recent[host % XLATE_RECENT];
+	struct xlate_recent *r = &x->recent[(host ^ host >> 10) % XLATE_RECENT];
 
 	if (r->host == host)
 		return &r->where;
