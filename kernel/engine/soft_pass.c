@@ -204,7 +204,8 @@ bool soft_pass_deliver(struct soft *s)
 	v->event.kind = EVENT_NONE;
 	if (from == TABLE_USER)
 		soft_enter_level(s, WAY_TRANSLATED);
-	s->straight = true;
+	/* A kernel that goes one by one still does. */
+	s->straight = s->way == WAY_TRANSLATED && !(v->dr[7] & 0xff);
 	return true;
 }
 
