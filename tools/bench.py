@@ -2,6 +2,7 @@
 What a machine in the cave costs, counted in instructions against the same guest on the bare machine.
 
     python3 tools/bench.py --build build [costs exits sharing start linux added] [--runs 3] [--profile CLI]
+    python3 tools/bench.py --build build visits --of pingpong
 
 Under `-icount shift=3` virtual time counts instructions, 8 ns each, whoever runs them, and the guests (guest-tiny/bench)
 read it by RDTSC: bare that is the machine's own counter, and in the cave, while no other machine is there, the monitor's time
@@ -31,6 +32,7 @@ from cavegrade.qemu import SHIFT, End, Machine
 from cavegrade.run import is_code
 
 import bench_linux
+import bench_visits
 
 PM_TIMER, PM_HZ, PM_BITS = 0x608, 3579545, 24  # of the PIIX4, where SeaBIOS puts it; ACPI specification 4.8.2.1
 NO_KEYS = ("never printed", "")  # with a keyboard cavegrade lets QEMU sleep where nothing runs
@@ -390,6 +392,12 @@ def show_start(files: Files) -> None:
     console.print(table)
 
 
+def show_visits(files: Files, measure: str, visits: int) -> None:
+    guest = bench_linux.guest_or_skip(files.build, console)
+    if guest:
+        bench_visits.show(guest, measure, visits, console)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("parts", nargs="*", default=["costs", "exits", "sharing", "start", "linux", "added"])
@@ -397,6 +405,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs for host time")
     parser.add_argument("--rounds", type=int, default=8, help="rounds of each workload that are stepped through")
     parser.add_argument("--profile", help="an exit: where its instructions are spent")
+    parser.add_argument("--of", default="getppid", help="a measure of Linux: the monitor's visits in it (part `visits`)")
+    parser.add_argument("--visits", type=int, default=3000, help="so many of them")
     asked = parser.parse_args()
     files = Files(asked.build)
     show = {
@@ -406,6 +416,7 @@ def main() -> None:
         "start": lambda: show_start(files),
         "linux": lambda: bench_linux.show_linux(files.build, asked.runs, console),
         "added": lambda: bench_linux.show_added(files.build, console),
+        "visits": lambda: show_visits(files, asked.of, asked.visits),
     }
     for part in asked.parts:
         show[part]()

@@ -106,7 +106,8 @@ class Guest:
         return self.build / "cave.elf"
 
     def start(self, cave: bool, run: str = BENCH, append: str = "", **options) -> Machine:
-        options |= {"options": ["-m", str(REAL_MEMORY if cave else MEMORY)], "host_limit": HOST_LIMIT}
+        more = options.pop("options", [])
+        options |= {"options": ["-m", str(REAL_MEMORY if cave else MEMORY), *more], "host_limit": HOST_LIMIT}
         if not cave:
             return Machine(self.kernel, [(self.initrd, "")], f"{COMMAND_LINE} {run}", **options)
         vm = f"vm=linux mem={MEMORY}M engine=translate -- {COMMAND_LINE} {run}"
@@ -296,11 +297,17 @@ def cause_table(boot_only: str, everything: str) -> Table:
     return table
 
 
-def show_linux(build: Path, runs: int, console) -> None:
+def guest_or_skip(build: Path, console) -> Guest | None:
     try:
-        guest = debian(build)
+        return debian(build)
     except Unavailable as why:
         console.print(f"bench: SKIPPED: 1 part, Debian's Linux, which needs Debian's packages: {why}\n")
+        return None
+
+
+def show_linux(build: Path, runs: int, console) -> None:
+    guest = guest_or_skip(build, console)
+    if not guest:
         return
     entries = [ticks_to_entry(guest, cave) for cave in (False, True)]
     pairs = [[measure(guest, cave, entries[cave]) for cave in (False, True)] for _ in range(runs)]

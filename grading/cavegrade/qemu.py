@@ -233,13 +233,17 @@ class Machine:
         self.qmp.monitor(f"o/b {WATCHDOG_PORT:#x} {index}", self.deadline)
         self.budget -= seconds
 
-    def run(self, budget: float = DEFAULT_BUDGET) -> End:
-        """Runs until the machine ends or its budget is used up."""
+    def run(self, budget: float = DEFAULT_BUDGET, until: str = "") -> End | None:
+        """Runs until the machine ends or its budget is used up; or, None, is stopped when `until` has been printed."""
         try:
             self.arm(budget)
             self.qmp.command("cont", self.deadline)
             while True:
-                end = self._classify(self._event())
+                event = self._event(until)
+                if not event:
+                    self.qmp.command("stop", self.deadline)
+                    return None
+                end = self._classify(event)
                 if end is not End.BUDGET or self.budget <= 0:
                     return end or End.EXIT
                 self.arm(self.budget)
@@ -273,9 +277,12 @@ class Machine:
         files = (self.directory / name for name in ("com1", "com2", "trace"))
         return any(path.exists() and path.stat().st_size > CONSOLE_LIMIT for path in files)
 
-    def _event(self) -> dict:
-        """The next event that ends a run. Meanwhile the keyboard script is played, and no more is printed than may be."""
-        poll = POLL_KEYS if self.keys else POLL
+    def _event(self, until: str = "") -> dict:
+        """
+        The next event that ends a run; an empty one when `until` has been printed. Meanwhile the keyboard script is played,
+        and no more is printed than may be.
+        """
+        poll = POLL_KEYS if self.keys or until else POLL
         while True:
             try:
                 event = self.qmp.event(min(self.deadline, time.monotonic() + poll))
@@ -284,6 +291,8 @@ class Machine:
                     raise
                 if self.keys:
                     self._type()
+                if until and until in self._text("com1"):
+                    return {}
                 continue
             if event.get("event") in ("SHUTDOWN", "WATCHDOG"):
                 return event

@@ -154,8 +154,9 @@ class System(Operands):
             return [(b"\x2e\x8b\x05", Address(self.later()))]
         if kind == 3:
             return [b"\x67\xe3\x00"]
-        if kind == 4:  # LLDT, the same and none
-            return [b"\xb8" + u32(self.rng.choice((0x30, 0x30, 0, 0xB0, 0x28, 0x34))), b"\x0f\x00\xd0"]
+        if kind == 4:  # LLDT, the same and none; but direct execution shows the stand-in of who holds a selector of none
+            none = 0 if self.kind != "direct" else 0x30
+            return [b"\xb8" + u32(self.rng.choice((0x30, 0x30, none, 0xB0, 0x28, 0x34))), b"\x0f\x00\xd0"]
         return [b"\x90"] if self.single_step else [b"\xf3\x90"]  # QEMU does not stop behind PAUSE
 
     # --- user mode and back ---
