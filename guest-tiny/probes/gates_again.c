@@ -1,6 +1,6 @@
 /*
  * The same gate again and again, and other gates behind it that lead to the same address: of 16 bits, not
- * present, out of a program's reach. What is on the stack must be what the gate asks for each time, whatever was
+ * present, no gate of the IDT, out of a program's reach. What is on the stack must be what the gate asks for each time, whatever was
  * remembered of the time before.
  */
 #include "probe.h"
@@ -58,6 +58,14 @@ PROBE(gates_again)
 	enter("not present");
 	print("error code: %x\n", word);
 	idt[VECTOR_NP] = usual;
+	set_gate(TYPE_INTERRUPT_GATE32);
+	usual = idt[VECTOR_GP];
+	idt[VECTOR_GP] = idt[GATE];
+	set_gate(TYPE_CALL_GATE32);
+	enter("call gate");
+	idt[VECTOR_GP] = usual;
+	set_gate(TYPE_INTERRUPT_GATE32);
+	idt[GATE].high &= ~(ATTR_P << 8);
 	for (unsigned i = 0; i < TIMES; i++)
 		try_kernel("not present, the usual handler", int_gate);
 	trap_gate(GATE, TYPE_INTERRUPT_GATE32, 3);

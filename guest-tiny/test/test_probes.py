@@ -58,7 +58,7 @@ def expected(probe: str) -> list[str]:
     return [re.sub(r"\{(S|B?\d+)(\+\d+)?\}", fill, line) for line in lines if not line.startswith("/*")]
 
 
-CAVE_ONLY = {"strict", "strict_clock", "strict_devices", "strict_limits", "strict_steps", "mmio", "modules"}
+CAVE_ONLY = {"strict", "strict_clock", "strict_devices", "strict_iret", "strict_limits", "strict_steps", "mmio", "modules"}
 # What direct execution cannot do, and why; a translated kernel must do it all.
 NOT_DIRECT = {
     "popf_wrong": "PUSHF and POPF do not trap",

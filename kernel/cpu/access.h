@@ -59,7 +59,7 @@ static inline void *access_known(
 	return e->at + offset;
 }
 
-/* A device's register. A write is made when the instruction is complete: only one of each. */
+/* A device's register. A write is made when the instruction is complete, so it is done here; one for each. */
 enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);
 enum step access_port_out(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 value);
 

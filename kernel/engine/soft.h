@@ -55,12 +55,11 @@ struct soft_way_in {
 	enum event_kind kind;
 	u8 vector;
 	struct table_register idtr;
-	struct segment tr; /* this and SS0: from a program */
+	struct segment tr; /* from a program */
 	struct descriptor gate;
-	u16 ss0;
 	/* and where it led. */
 	struct segment code, stack;
-	u32 eip, eflags_cleared;
+	u32 eflags_cleared;
 };
 
 #define WAYS_KEPT 16u /* from either level */
@@ -68,8 +67,8 @@ struct soft_way_in {
 /* What soft_pass.c remembers of the ways into the guest's kernel, and back. */
 struct soft_pass {
 	struct soft_way_in in[TABLE_COUNT][WAYS_KEPT]; /* from this level, by vector */
-	/* The segments that IRET went back to, by level; attr 0: it has not yet. */
-	struct segment code[TABLE_COUNT], stack[TABLE_COUNT];
+	/* The segments that IRET went back to; attr 0: it has not yet. */
+	struct segment kernel_code, user_code, user_stack;
 	u32 remembered; /* the descriptors of all these segments, as in soft.remembered */
 };
 
@@ -190,6 +189,8 @@ void soft_store(struct soft *);
 void soft_enter_level(struct soft *, enum soft_way);
 /* Acts on what an instruction changed (a set of enum effect). */
 void soft_apply(struct soft *, unsigned effects);
+/* The guest is about to return from a handler, or has. */
+void soft_returned(struct soft *);
 
 /* --- soft_segments.c --- */
 
@@ -247,8 +248,8 @@ enum step soft_resume(struct soft *, struct exit *);
 /* --- soft_pass.c --- */
 
 /*
- * A protection fault: settles an INT n of a program, or an IRET of its kernel, that is as one before. The frame
- * then goes on, the other way, and `*way` says which. False: it is a trap like all others.
+ * A protection fault where an INT n or an IRET may be: settles an INT n of a program, or an IRET of its kernel,
+ * that is as one before. The frame then goes on, and `*way` says how. False: it is a trap like all others.
  */
 bool soft_pass(struct soft *, enum soft_way *way);
 /* Delivers v->event as one before. False, and nothing done: event_deliver() must. */

@@ -33,7 +33,8 @@ static enum step fetch_translated(struct soft *s)
 	}
 	t->mask = 0;
 	step = cpu_fetch(s->vcpu, &t->emulation);
-	if (step == STEP_DONE && !x->where->block->dead) {
+	/* The walk has set accessed bits, and they may lie in what was translated from: nothing may be left. */
+	if (step == STEP_DONE && x->where->block && !x->where->block->dead) {
 		t->at = x->where->host;
 		t->bytes = x->counts->flushes;
 		t->mask = ~0u;

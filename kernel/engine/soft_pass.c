@@ -2,9 +2,9 @@
  * The short way into the guest's kernel, and back. The same few events enter a kernel again and again, and each
  * time event_deliver() and cpu_emulate() look at a gate, a TSS and descriptors. What they found the last time
  * holds as long as the words that they looked at are the same: these are compared here. The descriptors
- * need no look, since writes to them are heard of. All that is unusual (a trace flag, an interrupt that waits, a
- * page that is not known) goes the long way; and so does all of direct execution, where the long way is what
- * students write, and every event is to show it.
+ * need no look, since writes to them are heard of, and while they are not nothing goes this way. All that is
+ * unusual (a page that is not known, a stack that is not flat) goes the long way; and so does all of direct
+ * execution, where the long way is what students write, and every event is to show it.
  *
  *      a program's INT n  -->  call_kernel()      \
  *                                                  enter_kernel()  -->  handler  -->  return_from_kernel()
@@ -32,11 +32,10 @@ void soft_pass_forget(struct soft *s)
 {
 	struct soft_pass *p = &s->pass;
 
-	for (unsigned level = 0; level < TABLE_COUNT; level++) {
+	for (unsigned level = 0; level < TABLE_COUNT; level++)
 		for (unsigned i = 0; i < WAYS_KEPT; i++)
 			p->in[level][i].known = false;
-		p->code[level].attr = 0;
-	}
+	p->kernel_code.attr = p->user_code.attr = 0;
 	p->remembered = 0;
 }
 
@@ -59,6 +58,12 @@ static const u32 *known_inner_stack(struct vcpu *v)
 	return access_known(v, gva(at), 8, ACCESS_READ, 0);
 }
 
+/* Whether writes to the guest's descriptors are heard of, and all that were made have been. */
+static inline bool knows_descriptors(const struct soft *s)
+{
+	return !s->loose && !(s->due & (DUE_GDT | DUE_LDT));
+}
+
 /*
  * Whether the event's own gate has led to where the vcpu is now; a fault on the way may have led to another
  * handler, at the same address even.
@@ -66,9 +71,11 @@ static const u32 *known_inner_stack(struct vcpu *v)
 static bool has_led_here(const struct vcpu *v, struct descriptor gate, const struct event *event,
 	enum table_level from)
 {
-	unsigned attr = descriptor_attr(gate);
+	unsigned attr = descriptor_attr(gate), type = attr & (ATTR_S | ATTR_TYPE);
 
-	if (!(attr & ATTR_P) || !gate_is_32_bit(gate) || event->vector * 8u + 7 > v->idtr.limit)
+	if (!(attr & ATTR_P) || event->vector * 8u + 7 > v->idtr.limit)
+		return false;
+	if (type != TYPE_INTERRUPT_GATE32 && type != TYPE_TRAP_GATE32)
 		return false;
 	if (event->kind == EVENT_SOFTWARE && from == TABLE_USER && (attr & ATTR_DPL) != ATTR_DPL)
 		return false;
@@ -81,7 +88,6 @@ void soft_pass_in(struct soft *s, const struct event *event, enum table_level fr
 	struct soft_way_in *w = find_way(s, from, event->vector);
 	struct vcpu *v = s->vcpu;
 	const struct descriptor *gate;
-	const u32 *tss;
 
 	w->known = false;
 	if (!s->xlate.cache || v->cpl != 0 || event->vector == VECTOR_DB)
@@ -90,20 +96,12 @@ void soft_pass_in(struct soft *s, const struct event *event, enum table_level fr
 	if (!gate)
 		return;
 	w->gate = *gate;
-	w->ss0 = 0;
-	if (from == TABLE_USER) {
-		tss = known_inner_stack(v);
-		if (!tss)
-			return;
-		w->ss0 = tss[1];
-	}
 	w->kind = event->kind;
 	w->vector = event->vector;
 	w->idtr = v->idtr;
 	w->tr = v->tr;
 	w->code = v->seg[CS];
 	w->stack = v->seg[SS];
-	w->eip = v->eip;
 	w->eflags_cleared = event_eflags_cleared(w->gate);
 	w->known = has_led_here(v, w->gate, event, from) && w->code.attr & ATTR_DB &&
 		   is_flat_stack(&w->stack);
@@ -113,13 +111,19 @@ void soft_pass_in(struct soft *s, const struct event *event, enum table_level fr
 
 void soft_pass_out(struct soft *s)
 {
-	enum table_level level = descriptor_level(s->vcpu);
+	const struct vcpu *v = s->vcpu;
 	struct soft_pass *p = &s->pass;
 
-	p->code[level] = s->vcpu->seg[CS];
-	p->stack[level] = s->vcpu->seg[SS];
-	remember(p, &p->code[level]);
-	remember(p, &p->stack[level]);
+	if (!s->xlate.cache)
+		return;
+	remember(p, &v->seg[CS]);
+	if (v->cpl == 0) {
+		p->kernel_code = v->seg[CS];
+		return;
+	}
+	remember(p, &v->seg[SS]);
+	p->user_code = v->seg[CS];
+	p->user_stack = v->seg[SS];
 }
 
 /* --- in --- */
@@ -143,7 +147,7 @@ static bool is_same_stack(struct vcpu *v, const struct soft_way_in *w, u32 *esp)
 	if (!segment_equal(&v->tr, &w->tr))
 		return false;
 	tss = known_inner_stack(v);
-	if (!tss || (u16)tss[1] != w->ss0)
+	if (!tss || (u16)tss[1] != w->stack.selector)
 		return false;
 	*esp = tss[0];
 	return true;
@@ -171,7 +175,7 @@ static inline bool enter_kernel(struct soft *s, const struct soft_way_in *w, enu
 	const struct segment *stack = from == TABLE_USER ? &w->stack : &v->seg[SS];
 	u32 bytes = 4 * ((from == TABLE_USER ? 5 : 3) + event->has_error), esp = v->gpr[ESP], *word;
 
-	if (!is_same_gate(v, w, event))
+	if (!knows_descriptors(s) || !is_same_gate(v, w, event))
 		return false;
 	if (from == TABLE_USER ? !is_same_stack(v, w, &esp)
 			       : !segment_equal(&v->seg[CS], &w->code) || !is_flat_stack(stack))
@@ -185,10 +189,11 @@ static inline bool enter_kernel(struct soft *s, const struct soft_way_in *w, enu
 		v->seg[CS] = w->code;
 		v->seg[SS] = *stack;
 		v->cpl = 0;
+		s->unusual = false; /* soft_choose_known() has seen to that */
 	}
 	v->shadow = v->halted = false;
 	v->eflags &= ~w->eflags_cleared;
-	v->eip = w->eip;
+	v->eip = gate_offset(w->gate);
 	v->gpr[ESP] = esp;
 	return true;
 }
@@ -220,7 +225,7 @@ static bool is_int(const struct soft *s, u8 *vector)
 }
 
 /* Ring 3 goes on in this block. */
-static void go_on(struct soft *s, const struct xlate_block *b)
+static void enter_block(struct soft *s, const struct xlate_block *b)
 {
 	s->frame.eip = b->host;
 	s->frame.eflags = vcpu_real_eflags(s->vcpu);
@@ -236,10 +241,10 @@ static bool call_kernel(struct soft *s)
 	struct vcpu *v = s->vcpu;
 
 	if (!s->xlate.cache || v->cpl != 3 || f->eflags & EFLAGS_TF || v->eflags & EFLAGS_IOPL ||
-		v->dr[7] & 0xff || !is_int(s, &event.vector) || soft_segments_moved(s))
+		v->dr[7] & 0xff || soft_segments_moved(s) || !is_int(s, &event.vector))
 		return false;
 	w = find_way(s, TABLE_USER, event.vector);
-	b = soft_xlate_block(s, &w->code, w->eip);
+	b = soft_xlate_block(s, &w->code, gate_offset(w->gate));
 	if (!b)
 		return false;
 	/* The long way would begin with this, too. */
@@ -248,19 +253,19 @@ static bool call_kernel(struct soft *s)
 		return false;
 	soft_blame(s, CAUSE_INT);
 	soft_enter_level(s, WAY_TRANSLATED);
-	go_on(s, b);
+	enter_block(s, b);
 	return true;
 }
 
 /* --- back --- */
 
-/* Whether what trapped in the cache is a 32-bit IRET, which has been there before. */
+/* Whether the IRET that is kept for this place is what trapped there: a translation as it was, of 32 bits. */
 static inline bool is_iret(struct soft *s)
 {
 	const struct trapped *t = soft_trapped_at(s, s->frame.eip);
 
 	return t->at == s->frame.eip && t->mask == ~0u && t->bytes == s->xlate.counts->flushes &&
-	       t->emulation.insn.opcode == 0xcf && t->emulation.insn.op_size == 4;
+	       t->emulation.insn.op_size == 4;
 }
 
 static void take_flags(struct vcpu *v, u32 popped)
@@ -271,7 +276,7 @@ static void take_flags(struct vcpu *v, u32 popped)
 
 static bool return_to_program(struct soft *s, const u32 *word)
 {
-	const struct segment *code = &s->pass.code[TABLE_USER], *stack = &s->pass.stack[TABLE_USER];
+	const struct segment *code = &s->pass.user_code, *stack = &s->pass.user_stack;
 	struct hw_frame *f = &s->frame;
 	struct vcpu *v = s->vcpu;
 
@@ -295,7 +300,7 @@ static bool return_to_program(struct soft *s, const u32 *word)
 
 static bool return_in_kernel(struct soft *s, const u32 *word)
 {
-	const struct segment *code = &s->pass.code[TABLE_KERNEL];
+	const struct segment *code = &s->pass.kernel_code;
 	struct vcpu *v = s->vcpu;
 	const struct xlate_block *b;
 
@@ -303,13 +308,13 @@ static bool return_in_kernel(struct soft *s, const u32 *word)
 		word[0] > code->limit)
 		return false;
 	b = soft_xlate_block(s, code, word[0]);
-	if (!b)
+	if (!b || s->shadow.stale)
 		return false;
 	take_flags(v, word[2]);
 	v->eip = word[0];
 	v->gpr[ESP] += 12;
 	s->xlate.state->vif = v->eflags & EFLAGS_IF;
-	go_on(s, b);
+	enter_block(s, b);
 	return true;
 }
 
@@ -322,7 +327,8 @@ static bool return_from_kernel(struct soft *s)
 	const u32 *word;
 	bool inner;
 
-	if (f->ss != s->loaded[SS] || f->eflags & EFLAGS_NT || v->intr || v->dr[7] & 0xff)
+	if (f->ss != s->loaded[SS] || f->eflags & EFLAGS_NT || v->intr || v->dr[7] & 0xff ||
+		!knows_descriptors(s) || !is_flat_stack(&v->seg[SS]))
 		return false;
 	word = access_known(v, gva(at), 12, ACCESS_READ, 0);
 	if (!word || word[2] & unusual)
@@ -330,14 +336,10 @@ static bool return_from_kernel(struct soft *s)
 	inner = !(word[1] & SELECTOR_RPL);
 	if (!inner && (at & PAGE_MASK) > PAGE_SIZE - 20)
 		return false;
+	soft_returned(s);
 	if (!(inner ? return_in_kernel(s, word) : return_to_program(s, word)))
 		return false;
 	soft_blame(s, CAUSE_IRET);
-	if (s->shadow.owed) {
-		struct paging paging = vcpu_paging(v);
-
-		shadow_returned(&s->shadow, &paging);
-	}
 	return true;
 }
 

@@ -57,8 +57,8 @@ static void load_frame(struct soft *s, u32 host_eip)
 }
 
 /*
- * RDTSC in translated code goes on from a moment less than 2^32 ticks ago: a real interrupt, the alarm at
- * least (hw/timer.h), comes far more often than that.
+ * RDTSC in translated code goes on from a moment less than 2^32 ticks ago: while ring 3 runs a real interrupt,
+ * the alarm at least (hw/timer.h), comes far more often than that, and each makes this due.
  */
 static void load_clock(struct soft *s)
 {
@@ -170,8 +170,6 @@ void soft_apply(struct soft *s, unsigned effects)
 			s->due |= DUE_GDT << local;
 	if (s->xlate.cache)
 		soft_xlate_remapped(s, effects);
-	if (s->emulation->insn.opcode == 0xcf) /* IRET */
-		shadow_returned(&s->shadow, &paging);
 	if (effects & EFFECT_GDT)
 		s->due |= DUE_GDT;
 	if (effects & EFFECT_LDT)
@@ -180,4 +178,14 @@ void soft_apply(struct soft *s, unsigned effects)
 		s->due |= DUE_SEGMENTS;
 	if (effects & EFFECT_CONTROL) /* the debug registers may be what changed */
 		soft_debug_changed(s);
+}
+
+void soft_returned(struct soft *s)
+{
+	struct paging paging;
+
+	if (!s->shadow.owed)
+		return;
+	paging = vcpu_paging(s->vcpu);
+	shadow_returned(&s->shadow, &paging);
 }

@@ -54,10 +54,10 @@ static enum cause cause_of(const struct insn *i)
 /* What an instruction is to find in the vcpu, and the vcpu does not have while it runs. */
 static void prepare(struct soft *s, u16 opcode)
 {
-	if ((opcode & ~3u) == (OPCODE_0F | 0x30)) { /* WRMSR RDTSC RDMSR RDPMC */
+	if ((opcode & ~3u) == (OPCODE_0F | 0x30)) /* WRMSR RDTSC RDMSR RDPMC */
 		s->vcpu->tsc = timer_now() - s->vcpu->clock_zero;
-		s->xlate.clock_due = true; /* perhaps it is written */
-	}
+	if (opcode == (OPCODE_0F | 0x30)) /* perhaps it is the TSC that is written */
+		s->xlate.clock_due = true;
 	if (opcode == (OPCODE_0F | 0xae)) /* FXSAVE FXRSTOR */
 		soft_release_fpu(s);
 }
@@ -91,12 +91,15 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 	if (e->effects & ~EFFECT_OUT)
 		soft_apply(s, e->effects);
 	s->straight = s->way == WAY_TRANSLATED && !(e->effects & ~(EFFECT_INVLPG | EFFECT_OUT));
-	if (e->insn.opcode == 0xcf)
+	if (e->insn.opcode == 0xcf) { /* IRET */
+		soft_returned(s);
 		soft_pass_out(s);
+	}
 	if (trap_flag && !covers_next(v, &e->insn)) {
 		step = single_step(s);
 	} else if (v->halted) {
 		exit->kind = EXIT_HALT;
+		s->xlate.clock_due = true; /* there is no saying for how long */
 		step = STEP_EXIT;
 	}
 	return e->effects & EFFECT_OUT ? STEP_EXIT : step;

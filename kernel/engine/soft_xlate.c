@@ -159,7 +159,6 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 		.eip = v->eip,
 		.limit = v->seg[CS].limit,
 		.indirect = indirect,
-		.trap_loads = s->loose != 0,
 		.most = engine_shape == SHAPE_ONE ? 1 : 0,
 	};
 	struct xlate_block *b;
@@ -167,6 +166,7 @@ static struct xlate_block *make_block(struct soft *s, bool indirect)
 	soft_blame(s, CAUSE_TRANSLATE);
 	if (!find_source(s->vcpu, &from))
 		return NULL;
+	from.trap_loads = s->loose != 0; /* the walk may have set a bit beside a descriptor table */
 	b = xlate_translate(s->xlate.cache, &from);
 	if (b)
 		watch(s, b);

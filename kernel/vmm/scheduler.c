@@ -23,9 +23,8 @@ static struct vm *current;
 static struct hw_mark loop_mark;
 static u64 alarm = NEVER; /* when the real timer rings */
 
-#define ALONE            \
-	(NS_PER_SECOND / \
-		2) /* a turn then; now and then the engine wants an interrupt (xlate/clock.c) */
+/* A turn of a machine that nobody waits for: the loop's other affairs want it now and then. */
+#define ALONE (NS_PER_SECOND / 2)
 
 struct vm *scheduler_current(void)
 {

@@ -104,12 +104,6 @@ static inline u16 gate_selector(struct descriptor d)
 	return d.low >> 16;
 }
 
-/* Not one of the 286, whose frames have words of 16 bits. */
-static inline bool gate_is_32_bit(struct descriptor d)
-{
-	return d.high & 1u << 11;
-}
-
 static inline u32 gate_offset(struct descriptor d)
 {
 	return (d.high & 0xffff0000) | (d.low & 0xffff);

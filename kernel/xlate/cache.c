@@ -62,7 +62,7 @@ static void keep_emitted(struct xlate *x, const struct emitter *e)
 	x->code_used = e->address - x->memory.code_address;
 }
 
-/* Only what blocks and pages have entered is cleared: a small cache is flushed often. */
+/* Of the large tables only what blocks and pages have entered: a small cache is flushed often. */
 static void empty_lookups(struct xlate *x)
 {
 	for (u32 i = 0; i < x->block_count; i++) {

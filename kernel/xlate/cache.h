@@ -34,8 +34,7 @@ struct xlate {
 		u32 host;
 		struct xlate_where where;
 	} recent[XLATE_RECENT];
-	struct xlate_page
-		*locals; /* pages that are not global; some that were not, until they are met */
+	struct xlate_page *locals; /* not global; some that were not, until they are met */
 	struct xlate_block *block_hash[XLATE_HASHES]; /* by EIP */
 	struct xlate_page *page_hash[XLATE_HASHES];   /* by linear page */
 	struct xlate_page *frame_hash[XLATE_HASHES];  /* by frame */

@@ -5,6 +5,7 @@
  *     have, is a HLT, which traps: the engine emulates the guest's instruction and comes back
  *     behind it;
  *   - the few sensitive instructions that kernels use all the time are done in place;
+ *   - a write to a port that nobody listens at is nothing;
  *   - control transfers go to other blocks.
  */
 #include "xlate/translation.h"

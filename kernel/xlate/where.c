@@ -75,7 +75,7 @@ const struct xlate_where *xlate_where(struct xlate *x, u32 host)
 	if (r->host == host)
 		return &r->where;
 	r->where = find_place(x, host);
-	r->host = r->where.block ? host
-				 : 0; /* elsewhere the answer may be another one the next time */
+	/* Elsewhere the answer may be another one the next time. */
+	r->host = r->where.block ? host : 0;
 	return &r->where;
 }
