@@ -16,7 +16,7 @@ PROBE(table_in_tables)
 {
 	u32 *directory = page_alloc(), *table;
 	struct table_register moved = {0x2f, 0};
-	volatile u32 *video = (void *)VIDEO;
+	const volatile u32 *video = (const void *)VIDEO;
 	u32 value;
 
 	page_identity(directory, 4 * MIB, PTE_W | PTE_U);
@@ -26,7 +26,7 @@ PROBE(table_in_tables)
 	table[0] = 0;
 	page_on(directory);
 	lgdt(&moved);
-	value = *video;
+	(void)*video;
 	*(volatile u32 *)&table[VIDEO >> PAGE_SHIFT] &= ~PTE_A;
 	invlpg((void *)VIDEO);
 	for (u32 i = 0; i < WRITES; i++)
