@@ -123,17 +123,16 @@ void descriptor_release(struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	struct shadow_table *table = local ? &t->ldt : &t->gdt;
 
+	/* The other table may lie in the same frame. */
 	for (unsigned i = 0; i < table->frames; i++)
-		if (table->frame[i] != ~0u)
+		if (table->frame[i] != ~0u && !descriptor_lies_in(t, table->frame[i], !local))
 			gmem_unwatch(v->mem, table->frame[i], WATCH_DESCRIPTORS);
 	table->frames = 0;
 }
 
-/* Another table may lie in the same frame: it is watched again. */
 static bool watch_frames(struct shadow_tables *t, struct vcpu *v, bool local)
 {
 	struct shadow_table *table = local ? &t->ldt : &t->gdt;
-	const struct shadow_table *other = local ? &t->gdt : &t->ldt;
 	bool changed = false;
 
 	if (descriptor_located(t, v, local))
@@ -143,9 +142,6 @@ static bool watch_frames(struct shadow_tables *t, struct vcpu *v, bool local)
 	for (unsigned i = 0; i < table->frames; i++)
 		if (table->frame[i] != ~0u)
 			changed |= gmem_watch(v->mem, table->frame[i], WATCH_DESCRIPTORS);
-	for (unsigned i = 0; i < other->frames; i++)
-		if (other->frame[i] != ~0u)
-			changed |= gmem_watch(v->mem, other->frame[i], WATCH_DESCRIPTORS);
 	return changed;
 }
 
@@ -303,15 +299,31 @@ unsigned descriptor_written(struct shadow_tables *t, struct vcpu *v, gpa_t addre
 {
 	const struct shadow_table *table = local ? &t->ldt : &t->gdt;
 	u32 begin = table_base(v, local) & PAGE_MASK;
+	unsigned end = 0;
 
 	for (unsigned i = 0; i < table->frames; i++) {
 		u32 at = i * PAGE_SIZE + (address.v & PAGE_MASK);
+		unsigned from, count = 0;
 
 		if (table->frame[i] == address.v >> PAGE_SHIFT && at + bytes > begin)
-			return copy_written(t, v, at > begin ? at - begin : 0, at + bytes - begin,
-				local, first);
+			count = copy_written(t, v, at > begin ? at - begin : 0, at + bytes - begin,
+				local, &from);
+		if (!count)
+			continue;
+		if (!end)
+			*first = from;
+		end = from + count;
 	}
-	return 0;
+	return end ? end - *first : 0;
+}
+
+/* The slots of both levels, from a register that holds what the guest's table does. */
+static void fill_slots(struct shadow_tables *t, const struct segment *s)
+{
+	struct descriptor d = descriptor_make(s->base, s->limit, s->attr);
+
+	for (unsigned level = 0; level < TABLE_COUNT; level++)
+		*find_slot(t, level, s->selector) = descriptor_promote(d, level);
 }
 
 u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)
@@ -325,7 +337,7 @@ u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)
 		return s->selector & SELECTOR_RPL; /* null */
 	slot = find_slot(t, level, s->selector);
 	if (slot && !same(*slot, want) && is_current(v, s))
-		*slot = descriptor_promote(descriptor_make(s->base, s->limit, s->attr), level);
+		fill_slots(t, s);
 	if (slot && same(*slot, want))
 		return (s->selector & ~SELECTOR_RPL) | rpl;
 
@@ -334,27 +346,24 @@ u16 descriptor_select(struct shadow_tables *t, struct vcpu *v, enum sreg which)
 }
 
 /*
- * What the real processor has loaded is what its own slot holds. The guest's table tells more, the DPL
- * before the promotion, but it is only a memory: another by now if the guest has mapped another frame
- * there without INVLPG, and any nonsense at the numbers of the monitor's stand-ins.
+ * What the real processor has loaded is what its own slot holds, and the user's slot has the same descriptor with
+ * the guest's own DPL. The guest's table is no witness: it may be mapped elsewhere by now. At the numbers of
+ * the monitor's stand-ins the two have nothing to do with each other.
  */
 void descriptor_follow(const struct shadow_tables *t, struct vcpu *v, enum sreg which, u16 selector)
 {
-	enum table_level level = descriptor_level(v);
 	const struct shadow_table *table = selector & SELECTOR_TI ? &t->ldt : &t->gdt;
-	struct descriptor loaded = table->slot[level][DESCRIPTOR_INDEX(selector)];
-	struct descriptor d = null_descriptor;
-	struct segment *s = &v->seg[which];
-	gva_t address;
+	unsigned index = DESCRIPTOR_INDEX(selector);
+	enum table_level level = descriptor_level(v);
+	struct descriptor loaded = table->slot[level][index], own = table->slot[TABLE_USER][index];
 
 	if (selector_is_null(selector)) {
-		*s = (struct segment){.selector = selector};
+		v->seg[which] = (struct segment){.selector = selector};
 		return;
 	}
 	/* CS and SS show the real level; the guest sees its own. */
 	if (which == CS || which == SS)
 		selector = (selector & ~SELECTOR_RPL) | v->cpl;
-	if (segment_address(v, selector, &address))
-		d = peek(v, address.v);
-	*s = segment_make(selector, same(descriptor_promote(d, level), loaded) ? d : loaded);
+	v->seg[which] =
+		segment_make(selector, same(descriptor_promote(own, level), loaded) ? own : loaded);
 }

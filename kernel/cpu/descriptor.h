@@ -68,8 +68,8 @@ void descriptor_refuse(struct shadow_tables *, u32 *refused);
 bool descriptor_lies_in(const struct shadow_tables *, u32 gfn, bool local);
 
 /*
- * Bytes of a frame have changed, and so have the descriptors that they belong to. Returns how many that
- * are, from number *first on: for registers with selectors of these descriptor_select() must choose
+ * Bytes of a frame have changed, and so have the descriptors that they belong to. Returns how many those
+ * lie among, from number *first on: for registers with selectors of these descriptor_select() must choose
  * anew.
  */
 unsigned descriptor_written(struct shadow_tables *, struct vcpu *, gpa_t address, u32 bytes,

@@ -247,8 +247,8 @@ static bool call_kernel(struct soft *s)
 	b = soft_xlate_block(s, &w->code, gate_offset(w->gate));
 	if (!b)
 		return false;
-	/* The long way would begin with this, too. */
-	vcpu_set_user_eflags(v, f->eflags);
+	/* The long way would begin with this, too: RF is used up by an INT (SDM 3B 17.3.1.1). */
+	vcpu_set_user_eflags(v, f->eflags & ~EFLAGS_RF);
 	if (!enter_kernel(s, w, TABLE_USER, &event, f->eip + INT_BYTES))
 		return false;
 	soft_blame(s, CAUSE_INT);

@@ -89,11 +89,23 @@ bool soft_choose_known(struct soft *s, enum table_level level, const struct segm
 	return true;
 }
 
+/*
+ * A page of a table that was not mapped when the table was read may be by now: nothing told us, nor need it
+ * (SDM 3A 4.10.4.3).
+ */
+static void look_for_pages(struct soft *s, bool local)
+{
+	if (s->due & DUE_SEGMENTS && descriptor_lies_in(&s->tables, ~0u, local) &&
+		!descriptor_located(&s->tables, s->vcpu, local))
+		s->due |= DUE_GDT << local;
+}
+
 void soft_select(struct soft *s)
 {
 	if (!(s->due & ~DUE_MACHINE) && !s->loose)
 		return;
 	for (unsigned local = 0; local < 2; local++) {
+		look_for_pages(s, local);
 		tighten(s, local);
 		if (s->due & DUE_GDT << local)
 			rebuild(s, local);

@@ -73,7 +73,7 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 {
 	struct emulation *e = s->emulation;
 	struct vcpu *v = s->vcpu;
-	bool trap_flag = v->eflags & EFLAGS_TF;
+	bool trap_flag = v->eflags & EFLAGS_TF, shadow = v->shadow;
 	enum step step;
 
 	if (engine_meter)
@@ -83,6 +83,8 @@ static enum step run_instruction(struct soft *s, struct exit *exit)
 		prepare(s, e->insn.opcode);
 	step = cpu_emulate(v, e);
 	if (step != STEP_DONE) {
+		if (step == STEP_EXIT && exit->kind == EXIT_UNSUPPORTED)
+			v->shadow = shadow; /* the real processor may still run it */
 		s->asked =
 			step == STEP_EXIT && (exit->kind == EXIT_PORT || exit->kind == EXIT_MMIO);
 		return step;
