@@ -59,7 +59,11 @@ static inline void *access_known(
 	return e->at + offset;
 }
 
-/* A device's register. A write is made when the instruction is complete, so it is done here; one for each. */
+/*
+ * A device's register. A read ends the instruction with STEP_EXIT until the vmm has answered it. A
+ * write needs no answer: it is noted in the exit record and made when the instruction is complete
+ * (EFFECT_OUT), at most one for each instruction, and always STEP_DONE.
+ */
 enum step access_port_in(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 *value);
 enum step access_port_out(struct vcpu *, struct emulation *, u16 port, unsigned size, u32 value);
 

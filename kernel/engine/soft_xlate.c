@@ -11,12 +11,16 @@
 #include "base/string.h"
 #include "hw/insn.h"
 #include "hw/memory.h"
+#include "hw/window.h"
 #include "x86/paging.h"
 
 /* A twenty-fourth of the guest's memory for code; of Linux's kernel that is enough for all it runs. */
 #define CODE_SHARE 24u
 #define CODE_MIN   (256 * KIB)
 #define CODE_MAX   (8 * MIB)
+
+_Static_assert(sizeof(struct xlate_state) + CODE_MAX <= WINDOW_PINS - WINDOW_RING3,
+	"the largest cache lies within ring 3's part of the window");
 
 static u32 ring3_start(void)
 {

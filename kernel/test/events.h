@@ -35,6 +35,14 @@ static inline int set_up(void **state)
 	return 0;
 }
 
+/* A segment that no handler may have, and the fault that says so. */
+struct bad_segment {
+	u16 selector;
+	u32 attr; /* 0: what stands in the table */
+	enum vector vector;
+	u32 error;
+};
+
 #define event_test(f) cmocka_unit_test_setup_teardown(f, set_up, guest_stop)
 
 static inline enum step deliver(struct event event)

@@ -171,12 +171,7 @@ static void a_gate_that_is_not_present_is_refused_last(void **state)
 
 static void handlers_code_segment_is_checked(void **state)
 {
-	static const struct {
-		u16 selector;
-		u32 attr;
-		enum vector vector;
-		u32 error;
-	} cases[] = {
+	static const struct bad_segment cases[] = {
 		{0, 0, VECTOR_GP, EXT},
 		{3, 0, VECTOR_GP, EXT},
 		{OUTSIDE, 0, VECTOR_GP, OUTSIDE | EXT},

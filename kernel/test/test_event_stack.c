@@ -25,12 +25,7 @@ static void an_inner_handler_takes_the_stack_of_the_tss(void **state)
 /* Every wrong stack: the fault needs a good stack itself, so its handler is a conforming one. */
 static void an_inner_stack_is_checked(void **state)
 {
-	static const struct {
-		u16 selector;
-		u32 attr;
-		enum vector vector;
-		u32 error;
-	} cases[] = {
+	static const struct bad_segment cases[] = {
 		{0, 0, VECTOR_TS, EXT}, /* null */
 		{OUTSIDE, 0, VECTOR_TS, OUTSIDE | EXT},
 		{SPARE + 3, DATA_ATTR, VECTOR_TS, SPARE | EXT},      /* RPL */

@@ -15,7 +15,7 @@ static void *map_frame(struct gmem *mem, u32 gfn)
 	return hw_map(hpa(mem->base.v + ((u64)gfn << PAGE_SHIFT)));
 }
 
-_Static_assert(VM_MAX *GMEM_PINS <= HW_PINS, "each machine has pins of its own");
+_Static_assert(HW_PINS / GMEM_PINS >= VM_MAX, "each machine has pins of its own");
 
 static void *pin_frame(struct gmem *mem, unsigned number, u32 gfn)
 {
